@@ -1,0 +1,9 @@
+"""The project's own parts as a Django app, so that its management commands are found."""
+
+from django.apps import AppConfig
+
+
+class ConfigConfig(AppConfig):
+    """Settings, URLs, processes, backup."""
+
+    name = "config"

@@ -1,0 +1,78 @@
+"""Everything the surroundings decide: each variable is read here, once, and nowhere else."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+
+from environs import Env
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True)
+class Environment:
+    """The deployment's choices, already typed; `embedded` is true while no server is named."""
+
+    var_dir: Path
+    debug: bool
+    secret_key: str
+    allowed_hosts: list[str]
+    public_url: str
+    https: bool
+    database_url: str
+    telemetry_url: str
+    redis_url: str
+    email_url: str
+    log_format: str
+    log_level: str
+
+    @property
+    def embedded(self) -> bool:
+        """Whether documents live in the installation's own SQLite file."""
+        return self.database_url.startswith("sqlite:")
+
+
+def environment_read() -> Environment:
+    """Read the process environment; what is absent gets the embedded default."""
+    env = Env()
+    var_dir = Path(env.str("MYHOUSE_VAR", str(BASE_DIR / "var"))).resolve()
+    database_url = env.str("DATABASE_URL", f"sqlite:///{var_dir}/documents.sqlite3")
+    telemetry_url = env.str("TELEMETRY_URL", f"sqlite:///{var_dir}/telemetry.sqlite3")
+    redis_url = env.str("REDIS_URL", f"unix://{var_dir}/run/valkey.sock")
+    return Environment(
+        var_dir=var_dir,
+        debug=env.bool("DEBUG", False),
+        secret_key=env.str("SECRET_KEY", "") or _embedded_secret_key(var_dir),
+        allowed_hosts=env.list("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"]),
+        public_url=env.str("PUBLIC_URL", "http://127.0.0.1:8000").rstrip("/"),
+        https=env.bool("HTTPS", False),
+        database_url=database_url,
+        telemetry_url=telemetry_url,
+        redis_url=redis_url,
+        email_url=env.str("EMAIL_URL", ""),
+        log_format=env.str("LOG_FORMAT", "console"),
+        log_level=env.str("LOG_LEVEL", "INFO"),
+    )
+
+
+def _embedded_secret_key(var_dir: Path) -> str:
+    """Return the installation's own key, made at the first start and readable by its owner only."""
+    path = var_dir / "secret_key"
+    try:
+        return path.read_text(encoding="ascii").strip()
+    except FileNotFoundError:
+        pass
+    var_dir.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_name(f"secret_key.{secrets.token_hex(4)}")
+    fresh.touch(mode=0o600)
+    fresh.write_text(secrets.token_urlsafe(50), encoding="ascii")
+    try:
+        # A hard link fails when another process was first: then its key is the one that counts.
+        path.hardlink_to(fresh)
+    except FileExistsError:
+        pass
+    finally:
+        fresh.unlink()
+    return path.read_text(encoding="ascii").strip()

@@ -1,0 +1,9 @@
+"""Offers, trades, ledger."""
+
+from django.apps import AppConfig
+
+
+class MarketplaceConfig(AppConfig):
+    """Offers, trades, ledger."""
+
+    name = "marketplace"
