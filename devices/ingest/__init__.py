@@ -1,0 +1,1 @@
+"""Readings arriving over HTTP."""

@@ -1,0 +1,1 @@
+"""Files of readings handed in by members."""
