@@ -1,1 +1,7 @@
-"""What is shown, as CSV and Excel."""
+"""Tables as CSV and Excel: one description of what is shown, two writers."""
+
+from myhouse.exports.csv import table_csv
+from myhouse.exports.table import Cell, Column, Table, UnableToExport
+from myhouse.exports.xlsx import table_xlsx
+
+__all__ = ["Cell", "Column", "Table", "UnableToExport", "table_csv", "table_xlsx"]
