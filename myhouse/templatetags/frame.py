@@ -1,0 +1,95 @@
+"""The frame of every page: navigation, brightness, links that exist only when their page does."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from django import template
+from django.urls import NoReverseMatch, reverse
+from django.utils.translation import gettext_lazy as _
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest
+    from django.template.context import Context
+    from django.utils.functional import _StrPromise
+
+register = template.Library()
+
+THEMES = ("auto", "light", "dark")
+THEME_COOKIE = "myhouse_theme"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line of the navigation: the URL's name, its label, whether it belongs to a household."""
+
+    name: str
+    label: _StrPromise
+    of_household: bool = False
+
+
+HOUSEHOLD_ENTRIES = (
+    Entry("household", _("Now"), of_household=True),
+    Entry("energy", _("Energy"), of_household=True),
+    Entry("appliances", _("Appliances"), of_household=True),
+    Entry("contracts", _("Tariffs"), of_household=True),
+    Entry("uploads", _("Files"), of_household=True),
+    Entry("devices", _("Devices"), of_household=True),
+    Entry("members", _("Members"), of_household=True),
+)
+MEMBER_ENTRIES = (Entry("account", _("Account")),)
+GUEST_ENTRIES = (Entry("sign-in", _("Sign in")), Entry("sign-up", _("Sign up")))
+
+
+@register.simple_tag
+def frame_url(name: str, *args: Any) -> str:
+    """Return the URL of this name, or an empty link while no page has it."""
+    return url_or_nothing(name, *args) or "#"
+
+
+def url_or_nothing(name: str, *args: Any) -> str:
+    """Return the URL of this name, or "" where this installation has no such page."""
+    try:
+        return reverse(name, args=args)
+    except NoReverseMatch:
+        return ""
+
+
+@register.simple_tag(takes_context=True)
+def theme_chosen(context: Context) -> str:
+    """Return the brightness chosen: the member's own, else this browser's, else auto."""
+    request: HttpRequest | None = context.get("request")
+    if request is None:
+        return "auto"
+    user = getattr(request, "user", None)
+    chosen = getattr(user, "theme", "") or request.COOKIES.get(THEME_COOKIE, "auto")
+    return chosen if chosen in THEMES else "auto"
+
+
+@register.inclusion_tag("components/navigation.html", takes_context=True)
+def navigation(context: Context) -> dict[str, Any]:
+    """Show the pages this visitor can open, the present one marked."""
+    request: HttpRequest | None = context.get("request")
+    household = context.get("household")
+    signed_in = bool(request and getattr(request, "user", None) and request.user.is_authenticated)
+    match = getattr(request, "resolver_match", None)
+    here = match.url_name if match else ""
+    entries: list[tuple[Entry, str]] = []
+    if signed_in and household is not None:
+        entries += [(entry, url_or_nothing(entry.name, household.id)) for entry in HOUSEHOLD_ENTRIES]
+    side = MEMBER_ENTRIES if signed_in else GUEST_ENTRIES
+    return {
+        "main": _lines(entries, here),
+        "side": _lines([(entry, url_or_nothing(entry.name)) for entry in side], here),
+        "sign_out_url": url_or_nothing("sign-out") if signed_in else "",
+        "csrf_token": context.get("csrf_token"),
+    }
+
+
+def _lines(entries: list[tuple[Entry, str]], here: str | None) -> list[dict[str, Any]]:
+    return [
+        {"url": url, "label": entry.label, "current": here == entry.name or str(here).startswith(entry.name + "-")}
+        for entry, url in entries
+        if url
+    ]
