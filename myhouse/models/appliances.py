@@ -36,4 +36,5 @@ class Appliance(Document):
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
+        constraints = [models.UniqueConstraint(fields=["household", "kind", "name"], name="appliance_once")]
         indexes = [models.Index(fields=["household", "kind"], name="appliance_household")]

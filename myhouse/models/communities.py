@@ -35,6 +35,7 @@ class CommunityMembership(Document):
     ends_at = models.DateTimeField(default=FOREVER)
 
     class Meta:
+        constraints = [models.UniqueConstraint(fields=["household", "ends_at"], name="commship_open_once")]
         indexes = [
             models.Index(fields=["household", "starts_at", "ends_at"], name="commship_household"),
             models.Index(fields=["community", "starts_at", "ends_at"], name="commship_community"),

@@ -27,6 +27,9 @@ class Household(Document):
         default=43_000, help_text="What the grid connection can carry, in W; larger readings are refused as spikes."
     )
     suspended_at = models.DateTimeField(null=True, blank=True)
+    members_version = models.PositiveIntegerField(
+        default=0, help_text="Raised by every change of members, so that two such changes at once conflict."
+    )
     created_at = models.DateTimeField(default=timezone.now)
 
     def __str__(self) -> str:
@@ -44,8 +47,10 @@ class Membership(Document):
     role = models.CharField(max_length=16, choices=Role.choices, default=Role.OWNER)
     starts_at = models.DateTimeField()
     ends_at = models.DateTimeField(default=FOREVER)
+    curves_agreed = models.BooleanField(default=False, help_text="Supplier: may also see curves, not only sums.")
 
     class Meta:
+        constraints = [models.UniqueConstraint(fields=["user", "household", "ends_at"], name="membership_open_once")]
         indexes = [
             models.Index(fields=["user", "starts_at", "ends_at"], name="membership_user"),
             models.Index(fields=["household", "starts_at", "ends_at"], name="membership_household"),
@@ -59,6 +64,9 @@ class Invitation(Document):
     role = models.CharField(max_length=16, choices=Role.choices, default=Role.VIEWER)
     email = models.EmailField(blank=True, default="")
     digest = models.CharField(max_length=64, unique=True)
+    history_shared = models.BooleanField(
+        default=False, help_text="Whether the new member sees what the inviting one sees, or only what follows."
+    )
     invited_by = models.ForeignKey("myhouse.User", on_delete=models.CASCADE, related_name="+")
     created_at = models.DateTimeField(default=timezone.now)
     expires_at = models.DateTimeField()

@@ -71,6 +71,9 @@ class Measurement(Document):
     ends_at = models.DateTimeField(default=FOREVER)
 
     class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["metering_point", "quantity", "ends_at"], name="measurement_open_once")
+        ]
         indexes = [
             models.Index(fields=["metering_point", "quantity", "starts_at"], name="measurement_point"),
             models.Index(fields=["series_id"], name="measurement_series"),
