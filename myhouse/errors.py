@@ -1,16 +1,80 @@
-"""Refusals of this app: each says what to do, and which field it is about; `config.errors` maps them to HTTP."""
+"""What households refuse: each error says which field and what to do; the API maps its kind to a status once."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import ClassVar
 
-class UnableTo(Exception):  # noqa: N818 - the subclass names what could not be done
-    """Something asked for is refused; the message is for the person who asked."""
+from django.core.exceptions import PermissionDenied
+from django.http import Http404
 
-    def __init__(self, message: str, *, field: str = "") -> None:
+
+class Kind(StrEnum):
+    """What sort of refusal it is; `config.errors` knows the HTTP status of each."""
+
+    INVALID = "invalid"
+    CONFLICT = "conflict"
+    NOT_FOUND = "not_found"
+    FORBIDDEN = "forbidden"
+    UNAUTHENTICATED = "unauthenticated"
+    TOO_MANY = "too_many"
+    BUSY = "busy"
+
+
+@dataclass(frozen=True)
+class FieldError:
+    """What is wrong with one field, and the remedy."""
+
+    field: str
+    message: str
+
+
+class MyHouseError(Exception):
+    """A request that is refused; nothing was written."""
+
+    kind: ClassVar[Kind] = Kind.INVALID
+
+    def __init__(
+        self,
+        message: object = "",
+        *,
+        field: str = "",
+        errors: Sequence[FieldError] = (),
+        retry_after_s: int = 0,
+    ) -> None:
+        """Keep the message for the person, the field it belongs to and when to try again."""
         super().__init__(message)
-        self.message = message
-        self.field = field
+        self.message = str(message)
+        self.retry_after_s = retry_after_s
+        self.errors = tuple(errors) or ((FieldError(field, self.message),) if field else ())
+
+    @property
+    def field(self) -> str:
+        """The first field that is wrong; empty when the refusal is about the whole request."""
+        return self.errors[0].field if self.errors else ""
 
 
-class NotFound(UnableTo):
-    """There is no such thing, or not for this reader: both look the same."""
+class NotFound(MyHouseError, Http404):  # noqa: N818 - named like the answer
+    """There is no such thing, or none that this user may know of; pages and API answer 404."""
+
+    kind = Kind.NOT_FOUND
+
+
+class NotAllowed(MyHouseError, PermissionDenied):  # noqa: N818 - named like the answer
+    """The user may see it but not do this; pages and API answer 403."""
+
+    kind = Kind.FORBIDDEN
+
+
+class TooMany(MyHouseError):  # noqa: N818 - named like the answer
+    """Too many tries in a short time; `retry_after_s` says when the next one counts again."""
+
+    kind = Kind.TOO_MANY
+
+
+class Busy(MyHouseError):  # noqa: N818 - named like the answer
+    """Something needed is away for a moment; nothing was written, the same request may be sent again."""
+
+    kind = Kind.BUSY
