@@ -1,4 +1,4 @@
-"""What households refuse: each error says which field and what to do; the API maps its kind to a status once."""
+"""What this app refuses: each error says which field and what to do; the API maps its kind to a status once."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class FieldError:
     message: str
 
 
-class MyHouseError(Exception):
+class UnableTo(Exception):
     """A request that is refused; nothing was written."""
 
     kind: ClassVar[Kind] = Kind.INVALID
@@ -56,25 +56,25 @@ class MyHouseError(Exception):
         return self.errors[0].field if self.errors else ""
 
 
-class NotFound(MyHouseError, Http404):  # noqa: N818 - named like the answer
+class NotFound(UnableTo, Http404):
     """There is no such thing, or none that this user may know of; pages and API answer 404."""
 
     kind = Kind.NOT_FOUND
 
 
-class NotAllowed(MyHouseError, PermissionDenied):  # noqa: N818 - named like the answer
+class NotAllowed(UnableTo, PermissionDenied):
     """The user may see it but not do this; pages and API answer 403."""
 
     kind = Kind.FORBIDDEN
 
 
-class TooMany(MyHouseError):  # noqa: N818 - named like the answer
+class TooMany(UnableTo):
     """Too many tries in a short time; `retry_after_s` says when the next one counts again."""
 
     kind = Kind.TOO_MANY
 
 
-class Busy(MyHouseError):  # noqa: N818 - named like the answer
+class Busy(UnableTo):
     """Something needed is away for a moment; nothing was written, the same request may be sent again."""
 
     kind = Kind.BUSY

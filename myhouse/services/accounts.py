@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 
 from myhouse.documents.atomic import atomic
 from myhouse.documents.services import Actor, audit_record
-from myhouse.errors import FieldError, Kind, MyHouseError, NotFound
+from myhouse.errors import FieldError, Kind, UnableTo, NotFound
 from myhouse.models import AccessToken, User
 from myhouse.services.households import secret_digest
 
@@ -25,15 +25,15 @@ _TOKENS_AT_MOST = 50
 THEMES = ("auto", "light", "dark")
 
 
-class UnableToSignUp(MyHouseError):
+class UnableToSignUp(UnableTo):
     """No account can be made from this."""
 
 
-class UnableToChangeAccount(MyHouseError):
+class UnableToChangeAccount(UnableTo):
     """The account cannot be changed so."""
 
 
-class UnableToIssueToken(MyHouseError):
+class UnableToIssueToken(UnableTo):
     """No further token can be given out."""
 
     kind = Kind.CONFLICT

@@ -8,16 +8,16 @@ from django.utils.translation import gettext as _
 
 from myhouse.documents.atomic import atomic
 from myhouse.documents.services import Actor, audit_record
-from myhouse.errors import FieldError, Kind, MyHouseError
+from myhouse.errors import FieldError, Kind, UnableTo
 from myhouse.models import Community, CommunityMembership, CommunityRole, Household, User
 from myhouse.place import place_check
 
 
-class UnableToChangeCommunity(MyHouseError):
+class UnableToChangeCommunity(UnableTo):
     """The community's name, place or managers cannot be so."""
 
 
-class UnableToJoinCommunity(MyHouseError):
+class UnableToJoinCommunity(UnableTo):
     """The household cannot belong to this community from then on."""
 
     kind = Kind.CONFLICT

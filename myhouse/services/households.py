@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from myhouse.documents.atomic import atomic
 from myhouse.documents.base import FOREVER
 from myhouse.documents.services import Actor, audit_record
-from myhouse.errors import FieldError, Kind, MyHouseError, NotFound
+from myhouse.errors import FieldError, Kind, UnableTo, NotFound
 from myhouse.models import Community, Household, Invitation, Membership, User
 from myhouse.models.households import Role
 from myhouse.place import place_check
@@ -26,21 +26,21 @@ _MEMBERS_AT_MOST = 50
 _INVITATIONS_AT_MOST = 20
 
 
-class UnableToSaveHousehold(MyHouseError):
+class UnableToSaveHousehold(UnableTo):
     """The household's name or place cannot be so."""
 
 
-class UnableToInvite(MyHouseError):
+class UnableToInvite(UnableTo):
     """No invitation can be made from this."""
 
 
-class UnableToJoin(MyHouseError):
+class UnableToJoin(UnableTo):
     """The invitation cannot be accepted."""
 
     kind = Kind.CONFLICT
 
 
-class UnableToChangeMember(MyHouseError):
+class UnableToChangeMember(UnableTo):
     """A household keeps an owner; the change would leave it without one."""
 
     kind = Kind.CONFLICT

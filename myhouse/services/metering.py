@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from myhouse.documents.atomic import atomic
 from myhouse.documents.base import FOREVER
 from myhouse.documents.services import Actor, audit_record
-from myhouse.errors import FieldError, Kind, MyHouseError, NotFound
+from myhouse.errors import FieldError, Kind, UnableTo, NotFound
 from myhouse.models import Battery, Household, Measurement, MeteringPoint
 from myhouse.models.metering import PointRole, Quantity
 
@@ -40,11 +40,11 @@ class BatteryTerms(TypedDict):
     max_discharge_w: int
 
 
-class UnableToSaveMeteringPoint(MyHouseError):
+class UnableToSaveMeteringPoint(UnableTo):
     """The metering point cannot be so."""
 
 
-class UnableToMeasure(MyHouseError):
+class UnableToMeasure(UnableTo):
     """The period or quantity of a measurement does not fit those that exist."""
 
     kind = Kind.CONFLICT
