@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 
 from myhouse.documents.atomic import atomic
 from myhouse.documents.services import Actor, audit_record
-from myhouse.errors import FieldError, Kind, UnableTo, NotFound
+from myhouse.errors import FieldError, Kind, NotFound, UnableTo
 from myhouse.models import AccessToken, User
 from myhouse.services.households import secret_digest
 

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from myhouse.documents.atomic import atomic
 from myhouse.documents.base import FOREVER
 from myhouse.documents.services import Actor, audit_record
-from myhouse.errors import FieldError, Kind, UnableTo, NotFound
+from myhouse.errors import FieldError, Kind, NotFound, UnableTo
 from myhouse.models import Community, Household, Invitation, Membership, User
 from myhouse.models.households import Role
 from myhouse.place import place_check

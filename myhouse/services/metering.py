@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from myhouse.documents.atomic import atomic
 from myhouse.documents.base import FOREVER
 from myhouse.documents.services import Actor, audit_record
-from myhouse.errors import FieldError, Kind, UnableTo, NotFound
+from myhouse.errors import FieldError, Kind, NotFound, UnableTo
 from myhouse.models import Battery, Household, Measurement, MeteringPoint
 from myhouse.models.metering import PointRole, Quantity
 
