@@ -147,6 +147,11 @@ def token_revoke(*, user: User, token_id: uuid.UUID, actor: Actor, now: datetime
     audit_record(actor=actor, action="token.revoke", now=now, subject=user)
 
 
+def tokens_tidy(*, now: datetime) -> int:
+    """Delete the tokens that have expired."""
+    return AccessToken.objects.filter(expires_at__lte=now).delete()[0]
+
+
 def password_errors(*, password: str, user: User) -> list[FieldError]:
     """Say what is wrong with a password for this user; empty when nothing is."""
     try:

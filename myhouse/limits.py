@@ -1,0 +1,67 @@
+"""How often something may be tried: counters in Redis, shared by all web processes.
+
+With Redis away nothing is let through that is counted here: passwords could otherwise be guessed without end.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+
+import redis
+from django.conf import settings
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from myhouse.errors import Busy, TooMany
+
+
+@dataclass(frozen=True)
+class Limit:
+    """At most `tries` of one subject (an address, an account) in each window of `window_s` seconds."""
+
+    name: str
+    tries: int
+    window_s: int
+
+
+def limit_hit(*, limit: Limit, subject: str, now: datetime) -> None:
+    """Count one try; refuse it when there were too many, saying how long to wait."""
+    key, left_s = _key(limit, subject, now)
+    try:
+        pipeline = _client().pipeline()
+        pipeline.incr(key)
+        pipeline.expire(key, left_s + 1)
+        count = int(pipeline.execute()[0])
+    except redis.RedisError as error:
+        raise Busy(_("This cannot be checked for a moment. Try again in half a minute."), retry_after_s=30) from error
+    if count > limit.tries:
+        message = ngettext(
+            "Too many tries. Try again in %(minutes)s minute.",
+            "Too many tries. Try again in %(minutes)s minutes.",
+            -(-left_s // 60),
+        )
+        raise TooMany(message % {"minutes": -(-left_s // 60)}, retry_after_s=left_s)
+
+
+def limit_clear(*, limit: Limit, subject: str, now: datetime) -> None:
+    """Forget the tries of this window, after one that succeeded."""
+    try:
+        _client().delete(_key(limit, subject, now)[0])
+    except redis.RedisError:
+        # Counters end by themselves; a success must not fail because one could not be cleared.
+        return
+
+
+def _key(limit: Limit, subject: str, now: datetime) -> tuple[str, int]:
+    """Return the counter's name, without the subject in clear, and how long its window still lasts in s."""
+    seconds = int(now.timestamp())
+    digest = hashlib.sha256(subject.encode()).hexdigest()[:32]
+    return f"limit:{limit.name}:{digest}:{seconds // limit.window_s}", limit.window_s - seconds % limit.window_s
+
+
+@cache
+def _client() -> redis.Redis:
+    return redis.Redis.from_url(settings.REDIS_URL, socket_timeout=1, socket_connect_timeout=1)

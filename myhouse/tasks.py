@@ -1,0 +1,25 @@
+"""Work in the background: each task is one service call and may run twice."""
+
+from __future__ import annotations
+
+from celery import shared_task
+from django.utils import timezone
+
+from myhouse.documents.idempotency import records_forget
+from myhouse.documents.outbox import outbox_flush, outbox_tidy
+from myhouse.services.accounts import tokens_tidy
+
+
+@shared_task(name="myhouse.outbox_send")  # type: ignore[untyped-decorator]
+def outbox_send() -> int:
+    """Send the mails that are due."""
+    return outbox_flush(now=timezone.now())
+
+
+@shared_task(name="myhouse.records_tidy")  # type: ignore[untyped-decorator]
+def records_tidy() -> None:
+    """Delete idempotency records, sent messages and tokens whose time has passed."""
+    now = timezone.now()
+    records_forget(now=now)
+    outbox_tidy(now=now)
+    tokens_tidy(now=now)
