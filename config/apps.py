@@ -7,3 +7,7 @@ class ConfigConfig(AppConfig):
     """Settings, URLs, processes, backup."""
 
     name = "config"
+
+    def ready(self) -> None:
+        """Make the Celery application the one that `shared_task` binds to, in every process."""
+        import config.celery  # noqa: F401

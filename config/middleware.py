@@ -9,7 +9,7 @@ from django.utils.deprecation import MiddlewareMixin
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
 
-POLICY = "; ".join(
+POLICY = "; ".join(  # noqa: FLY002 one line per directive
     [
         "default-src 'self'",
         "script-src 'self'",

@@ -8,6 +8,7 @@ from typing import Any
 from django.utils.translation import gettext_lazy as _
 
 from config.environment import BASE_DIR, environment_read
+from config.logs import logging_configuration
 
 ENVIRONMENT = environment_read()
 VAR_DIR = ENVIRONMENT.var_dir
@@ -72,6 +73,8 @@ DATABASES: dict[str, dict[str, Any]] = {
     "default": {
         "ENGINE": "django.db.backends.sqlite3",
         "NAME": ENVIRONMENT.database_url.removeprefix("sqlite:///"),
+        # Threads live as long as their process, and so do their connections.
+        "CONN_MAX_AGE": None,
         "OPTIONS": {
             # IMMEDIATE: a transaction that will write takes its lock first, so it waits instead of failing.
             "transaction_mode": "IMMEDIATE",
@@ -114,6 +117,12 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TASK_DEFAULT_QUEUE = "default"
 CELERY_TIMEZONE = "UTC"
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+# Below the visibility timeout, or a slow task would be given out a second time. (A pool of threads cannot
+# interrupt a task: there each task bounds itself.)
+CELERY_TASK_SOFT_TIME_LIMIT = 45
+CELERY_TASK_TIME_LIMIT = 55
+CELERY_BEAT_SCHEDULER = "config.beat.Scheduler"
 CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "run" / "beat-schedule")
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.ScryptPasswordHasher"]
@@ -159,7 +168,10 @@ STORAGES = {
     },
 }
 
-# Bounds on what a stranger can send; ingest and uploads have bounds of their own, beside their code.
+# Bounds on what a stranger can send, counted while it arrives (config/edge.py); the first part found in the
+# path holds.
+BODY_LIMITS = [("/ingest/", 16 * 1_048_576), ("uploads", 33 * 1_048_576)]
+BODY_LIMIT = 2 * 1_048_576
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1_048_576
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 500
 FILE_UPLOAD_MAX_MEMORY_SIZE = 2_621_440
@@ -195,10 +207,4 @@ ENERGY_SOURCES: list[str] = []
 HOUSEHOLD_LIFECYCLE: list[str] = []
 PRIVACY_PARTS: list[str] = []
 
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"plain": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
-    "root": {"handlers": ["console"], "level": ENVIRONMENT.log_level},
-}
+LOGGING = logging_configuration(form=ENVIRONMENT.log_format, level=ENVIRONMENT.log_level)

@@ -1,0 +1,77 @@
+# One command for each thing one does with the project; `make` alone lists them.
+# Needs Python 3.11 and make; everything else is installed into .venv from the locked lists.
+
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+PORT ?= 8000
+PYTEST := $(BIN)/python -m pytest
+export PYTHONDONTWRITEBYTECODE :=
+
+.DEFAULT_GOAL := help
+.PHONY: help run test test-quick check bench format assets lock screenshots messages install install-dev
+
+help: ## List the commands
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 20
+
+run: install ## Start everything embedded, with a demo community, at http://127.0.0.1:8000
+	@exec $(BIN)/python manage.py serve --demo --port $(PORT)
+
+test: install-dev ## Run every test that can run on this machine
+	$(PYTEST) -n 2 --dist worksteal --cov --cov-report=term:skip-covered
+
+test-quick: install-dev ## Run the fast tests only (under two minutes)
+	$(PYTEST) -n 2 -q -m "not slow and not browser and not processes and not shared_data"
+
+check: install-dev ## Everything that can be said about the code without running it
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m bench.checks
+
+bench: install-dev ## Measure, each figure beside its limit in the same run
+	$(BIN)/python -m bench
+
+format: install-dev ## Bring code and templates into the common form
+	$(BIN)/ruff check --fix-only --quiet .
+	$(BIN)/ruff format --quiet .
+	@find templates -name '*.html' -print0 | xargs -0 -r $(BIN)/djade --target-version 5.2 || true
+
+lock: install-dev ## Resolve requirements*.in again and write the locked lists
+	$(BIN)/uv pip compile -q --generate-hashes --no-emit-index-url --python-version 3.11 --custom-compile-command "make lock" requirements.in -o requirements.txt
+	$(BIN)/uv pip compile -q --generate-hashes --no-emit-index-url --python-version 3.11 --custom-compile-command "make lock" requirements-dev.in -o requirements-dev.txt
+
+assets: ## Fetch the locked browser libraries again into static/vendor (needs npm)
+	@command -v npm >/dev/null || { echo "make assets needs npm: install nodejs and npm (Debian: apt install npm)."; exit 1; }
+	npm ci --ignore-scripts --no-audit --no-fund
+	node static/vendor/refresh.mjs
+
+messages: install-dev ## Collect the texts to translate into locale/ (needs gettext)
+	@command -v xgettext >/dev/null || { echo "make messages needs GNU gettext (Debian: apt install gettext)."; exit 1; }
+	$(BIN)/python manage.py makemessages --all --no-obsolete --ignore ".venv/*" --ignore "node_modules/*" --ignore "var/*"
+
+screenshots: install-dev ## Take the pictures of the README anew (needs chromium)
+	$(BIN)/python -m tests.journeys.screenshots
+
+install: $(VENV)/installed
+install-dev: $(VENV)/installed-dev
+
+# uv installs several times faster than pip; its own version and hashes come from the locked list too.
+$(VENV)/bin/uv:
+	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 was not found as '$(PYTHON)': install it (Debian 12: apt install python3.11) or name it: make run PYTHON=/path/to/python3.11"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || { echo "'$(PYTHON)' is not Python 3.11: name one that is: make run PYTHON=/path/to/python3.11"; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "Python's venv module is incomplete here: install it (Debian 12: apt install python3.11-venv) and run make again."; exit 1; }
+	@echo "Making $(VENV) …"
+	@$(PYTHON) -m venv $(VENV)
+	@awk '/^[a-z0-9]/ {keep = /^uv==/} keep && !/^ *#/' requirements-dev.txt > $(VENV)/uv.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(VENV)/uv.txt \
+		|| { echo "The packages could not be downloaded: check the connection, then run make again."; exit 1; }
+
+$(VENV)/installed: requirements.txt | $(VENV)/bin/uv
+	@echo "Installing the locked packages …"
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.txt \
+		|| { echo "The packages could not be downloaded: check the connection, then run make again."; exit 1; }
+	@touch $@
+
+$(VENV)/installed-dev: requirements-dev.txt | $(VENV)/installed
+	@echo "Installing the locked packages for tests and checks …"
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements-dev.txt \
+		|| { echo "The packages could not be downloaded: check the connection, then run make again."; exit 1; }
+	@touch $@

@@ -1,0 +1,68 @@
+"""The one application behind the web server: static files, ingest, live connections, pages."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import django
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+django.setup(set_prefix=False)
+
+from channels.auth import AuthMiddlewareStack  # noqa: E402 after django.setup
+from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
+from channels.security.websocket import AllowedHostsOriginValidator  # noqa: E402
+from django.conf import settings  # noqa: E402
+from django.contrib.staticfiles.handlers import ASGIStaticFilesHandler  # noqa: E402
+from servestatic import ServeStaticASGI  # noqa: E402
+
+from config.edge import BodyLimit  # noqa: E402
+from config.handlers import Application, DirectHandler, Receive, Scope, Send, ThreadedHandler  # noqa: E402
+
+try:
+    from myhouse.routing import websocket_urlpatterns
+except ModuleNotFoundError:
+    websocket_urlpatterns = []
+
+# As many pages as are worked on at once; the rest waits its turn instead of piling up threads.
+PAGE_THREADS = 8
+DIRECT_PREFIXES = ("/ingest/", "/healthz", "/readyz")
+
+
+class _ByPath:
+    """Chooses between the direct handler and the pages by the beginning of the path."""
+
+    def __init__(self, *, direct: Application, pages: Application) -> None:
+        self.direct = direct
+        self.pages = pages
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        chosen = self.direct if scope["path"].startswith(DIRECT_PREFIXES) else self.pages
+        await chosen(scope, receive, send)
+
+
+def _static(pages: ThreadedHandler) -> Any:
+    """Put the collected, compressed, hashed files in front; while developing, the source files."""
+    if settings.DEBUG:
+        return ASGIStaticFilesHandler(pages)
+    return ServeStaticASGI(
+        pages,
+        root=settings.STATIC_ROOT,
+        prefix=settings.STATIC_URL,
+        max_age=60,
+        allow_all_origins=False,
+        # The manifest storage puts twelve hex digits of the content into the name: it can never change.
+        immutable_file_test=r"^.+\.[0-9a-f]{12}\.\w+$",
+        add_headers_function=lambda headers, _path, _url: headers.add_header("X-Content-Type-Options", "nosniff"),
+    )
+
+
+_http = _ByPath(direct=DirectHandler(), pages=_static(ThreadedHandler(threads=PAGE_THREADS)))
+_router = ProtocolTypeRouter(
+    {
+        "http": _http,
+        "websocket": AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter(websocket_urlpatterns))),
+    }
+)
+application = BodyLimit(_router, limits=settings.BODY_LIMITS, default=settings.BODY_LIMIT)

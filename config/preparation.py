@@ -1,0 +1,89 @@
+"""The steps between starting and answering: files, texts, schema, demo."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import django
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.contrib.staticfiles.finders import get_finders
+from django.core.management import call_command
+from django.db import connection
+from django.db.migrations.loader import MigrationLoader
+
+from config.installation import UnableToServe, installation_change, installation_read
+from config.messages import messages_compile
+
+Say = Callable[[str], Any]
+
+
+def pages_prepare() -> None:
+    """Compile translations and collect static files, each only when their sources changed."""
+    messages_compile(locale=Path(settings.BASE_DIR) / "locale")
+    if settings.DEBUG:
+        return
+    target = Path(settings.STATIC_ROOT)
+    stamp = target / ".sources"
+    current = _static_fingerprint()
+    if stamp.exists() and stamp.read_text(encoding="ascii") == current:
+        return
+    target.mkdir(parents=True, exist_ok=True)
+    call_command("collectstatic", interactive=False, clear=True, verbosity=0)
+    stamp.write_text(current, encoding="ascii")
+
+
+def _static_fingerprint() -> str:
+    """Return a digest of name, size and time of every source file (not of their contents: this runs at each start)."""
+    digest = hashlib.sha256(django.get_version().encode())
+    for finder in get_finders():
+        for name, storage in sorted(finder.list([]), key=lambda item: item[0]):
+            status = Path(storage.path(name)).stat()
+            digest.update(f"{name}\0{status.st_size}\0{status.st_mtime_ns}\n".encode())
+    return digest.hexdigest()
+
+
+def migrations_check() -> None:
+    """Refuse documents that a newer release has migrated already."""
+    loader = MigrationLoader(connection)
+    local = {label for label, _ in loader.disk_migrations}
+    unknown = sorted(
+        f"{app}.{name}"
+        for app, name in loader.applied_migrations
+        if app in local and (app, name) not in loader.disk_migrations and (app, name) not in loader.replacements
+    )
+    if unknown:
+        raise UnableToServe(
+            f"The documents in {settings.VAR_DIR} were written by a newer version (it applied {unknown[0]}): update "
+            "the program, or choose another folder with MYHOUSE_VAR."
+        )
+
+
+def demo_prepare(*, wanted: bool, now: datetime, say: Say) -> dict[str, Any]:
+    """Fill an empty folder with the demo if wanted, or catch up with the time a demo was not running.
+
+    Returns what the supervisor needs to know: whether there are simulated homes, and the demo's logins.
+    """
+    try:
+        from config import demo
+    except ImportError:
+        return {"simulated": False, "logins": []}
+
+    var = settings.VAR_DIR
+    installation = installation_read(var=var)
+    if installation.state != "ready":
+        if wanted and not get_user_model().objects.exists():
+            installation_change(var=var, state="filling")
+            say("Filling the empty data folder with a demo community …")
+            demo.demo_fill(now=now, say=say)
+            installation_change(var=var, state="ready", demo={"filled_at": now.isoformat()})
+        else:
+            installation_change(var=var, state="ready")
+    elif installation.demo:
+        demo.demo_catch_up(now=now, say=say)
+    simulated = bool(installation_read(var=var).demo)
+    return {"simulated": simulated, "logins": demo.demo_logins() if simulated else []}

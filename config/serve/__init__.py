@@ -1,0 +1,1 @@
+"""Everything embedded under one small supervisor: `manage.py serve`."""

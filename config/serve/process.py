@@ -1,0 +1,114 @@
+"""One process under the supervisor: how it is started, watched and ended."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+PR_SET_PDEATHSIG = 1
+# A process that lived this long was healthy: its next crash is restarted at once again.
+HEALTHY_SECONDS = 60.0
+LONGEST_PAUSE_SECONDS = 30.0
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+@dataclass(frozen=True)
+class Spec:
+    """What to run: a name people can read, the command line, and how to see that it is ready."""
+
+    name: str
+    command: Sequence[str]
+    ready: Callable[[], bool]
+    stop_seconds: float = 2.0
+    pass_fds: tuple[int, ...] = ()
+
+
+@dataclass
+class Process:
+    """A running (or waiting to be restarted) process."""
+
+    spec: Spec
+    log: Path
+    environment: dict[str, str]
+    popen: subprocess.Popen[bytes] | None = None
+    started_at: float = 0.0
+    restart_at: float = 0.0
+    crashes: int = 0
+    was_ready: bool = False
+    is_ready: bool = field(default=False)
+
+    def start(self) -> None:
+        """Start it in a session of its own, so that Ctrl-C reaches the supervisor alone."""
+        parent = os.getpid()
+        with self.log.open("ab", buffering=0) as log:
+            self.popen = subprocess.Popen(  # noqa: S603 the command is ours, no shell
+                list(self.spec.command),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env=self.environment,
+                start_new_session=True,
+                pass_fds=self.spec.pass_fds,
+                preexec_fn=lambda: _bind_to_parent(parent),  # noqa: PLW1509 the supervisor has one thread
+            )
+        self.started_at = time.monotonic()
+        self.is_ready = False
+
+    def exit_code(self) -> int | None:
+        """Return the exit code once it has ended."""
+        return None if self.popen is None else self.popen.poll()
+
+    def ended(self) -> float:
+        """Note a crash; return the seconds to wait before the next start."""
+        lived = time.monotonic() - self.started_at
+        self.kill_group()
+        self.popen = None
+        self.crashes = 1 if lived > HEALTHY_SECONDS else self.crashes + 1
+        pause = 0.0 if self.crashes == 1 else min(2.0 ** (self.crashes - 2), LONGEST_PAUSE_SECONDS)
+        self.restart_at = time.monotonic() + pause
+        return pause
+
+    def check_ready(self) -> bool:
+        """Ask once more; true the first time it answers."""
+        if self.popen is None or self.is_ready or not self.spec.ready():
+            return False
+        self.is_ready = self.was_ready = True
+        return True
+
+    def ask_to_stop(self) -> None:
+        """Send SIGTERM."""
+        if self.popen is not None and self.popen.poll() is None:
+            self.popen.send_signal(signal.SIGTERM)
+
+    def kill_group(self) -> None:
+        """End the process and whatever it started, at once."""
+        if self.popen is not None:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.popen.pid, signal.SIGKILL)
+            self.popen.wait()
+
+    def last_words(self) -> str:
+        """Return the last line of its log, for the one sentence about a crash."""
+        try:
+            with self.log.open("rb") as file:
+                file.seek(max(0, self.log.stat().st_size - 4000))
+                lines = file.read().decode("utf-8", "replace").strip().splitlines()
+        except OSError:
+            return ""
+        return lines[-1].strip()[:300] if lines else ""
+
+
+def _bind_to_parent(parent: int) -> None:
+    """Let the kernel end this process with its supervisor, even if that is killed with -9."""
+    signal.pthread_sigmask(signal.SIG_SETMASK, [])
+    _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)

@@ -1,0 +1,290 @@
+"""Starts the parts in order, watches them, restarts what crashes, stops all of them again."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from config.installation import UnableToServe, files_check, folder_check, installation_read, lock_take
+from config.serve import logs
+from config.serve.probe import http_answers, valkey_answers
+from config.serve.process import Process, Spec, _bind_to_parent
+
+STOP_SIGNALS = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
+START_SECONDS = 60.0
+# A wall clock that moves this much against the monotonic one was set, or the machine slept.
+CLOCK_JUMP_SECONDS = 30.0
+TRIES_BEFORE_GIVING_UP = 3
+
+
+class Stop(Exception):
+    """Someone asked to stop."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What `manage.py serve` decided before it handed over."""
+
+    var: Path
+    host: str
+    port: int
+    demo: bool
+    valkey: Path
+    manage: Path
+    valkey_memory_mb: int = 96
+
+
+class Supervisor:
+    """One start of the installation, from lock to the last process ended."""
+
+    def __init__(self, *, plan: Plan, out: IO[str] = sys.stdout) -> None:
+        self.plan = plan
+        self.out = out
+        self.processes: list[Process] = []
+        self.listener: socket.socket | None = None
+        self.lock: IO[str] | None = None
+        self.clock_offset = time.time() - time.monotonic()
+        self.started_at = time.monotonic()
+
+    def run(self) -> int:
+        """Serve until asked to stop; returns the exit code."""
+        signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS | {signal.SIGCHLD})
+        try:
+            self._start()
+            while True:
+                self._watch()
+        except Stop:
+            self.say("Stopping …")
+            return 0
+        except UnableToServe as error:
+            self.complain(str(error))
+            return 1
+        except OSError as error:
+            self.complain(f"The system refused: {error}. Free what is short and start again.")
+            return 1
+        finally:
+            self._stop()
+
+    def say(self, line: str) -> None:
+        """Print one line about a change of state."""
+        self.out.write(line + "\n")
+        self.out.flush()
+
+    def complain(self, line: str) -> None:
+        """Print the one sentence why it does not serve."""
+        sys.stderr.write(line + "\n")
+        sys.stderr.flush()
+
+    # --- starting ---------------------------------------------------------------------------------------------
+
+    def _start(self) -> None:
+        plan = self.plan
+        folder_check(var=plan.var)
+        self.lock = lock_take(var=plan.var)
+        (plan.var / "log").mkdir(exist_ok=True)
+        (plan.var / "valkey").mkdir(exist_ok=True)
+        installation_read(var=plan.var)
+        files_check(var=plan.var)
+        self.listener = self._listen()
+        self._launch([self._valkey()])
+        prepared = self._prepare()
+        self._launch(self._parts(simulated=bool(prepared.get("simulated"))))
+        seconds = time.monotonic() - self.started_at
+        self.say(f"\nMyHouse runs at {self.address()} (ready after {seconds:.1f} s; Ctrl-C stops it)")
+        for login in prepared.get("logins", []):
+            self.say(f"  {login['role']:<10} {login['email']:<28} password: {login['password']}")
+
+    def address(self) -> str:
+        """Return where a browser finds it."""
+        assert self.listener is not None
+        host, port = self.listener.getsockname()[:2]
+        return f"http://{host}:{port}"
+
+    def _listen(self) -> socket.socket:
+        """Take the port here, so that a restarted web server loses no connection."""
+        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((self.plan.host, self.plan.port))
+        except (OSError, OverflowError) as error:
+            listener.close()
+            raise UnableToServe(
+                f"Port {self.plan.port} of {self.plan.host} cannot be used ({getattr(error, 'strerror', error)}): "
+                f"stop what uses it, or choose another one: make run PORT={min(self.plan.port + 1, 65_535)}"
+            ) from error
+        listener.listen(1024)
+        listener.set_inheritable(True)
+        return listener
+
+    def environment(self) -> dict[str, str]:
+        """Return what the children see: the same folder and address, and modest memory pools."""
+        return {
+            "PUBLIC_URL": self.address(),
+            **os.environ,
+            "MYHOUSE_VAR": str(self.plan.var),
+            "PYTHONUNBUFFERED": "1",
+            "OPENBLAS_NUM_THREADS": "1",
+            "MALLOC_ARENA_MAX": "2",
+        }
+
+    def _valkey(self) -> Spec:
+        """Describe the broker: reached by a socket file only, and durable to the last second."""
+        sock = self.plan.var / "run" / "valkey.sock"
+        options = {
+            "port": "0",
+            "unixsocket": str(sock),
+            "unixsocketperm": "700",
+            "dir": str(self.plan.var / "valkey"),
+            "daemonize": "no",
+            "save": "",
+            "appendonly": "yes",
+            "appendfsync": "everysec",
+            "maxmemory": f"{self.plan.valkey_memory_mb}mb",
+            # Only what has an end of life (cache, sessions of limits) may be dropped; queues never.
+            "maxmemory-policy": "volatile-lru",
+            "always-show-logo": "no",
+        }
+        command = [str(self.plan.valkey)]
+        for name, value in options.items():
+            command += [f"--{name}", value]
+        return Spec("broker", command, ready=lambda: valkey_answers(sock), stop_seconds=2.0)
+
+    def _parts(self, *, simulated: bool) -> list[Spec]:
+        assert self.listener is not None
+        host, port = self.listener.getsockname()[:2]
+        fd = self.listener.fileno()
+        python = sys.executable
+        ready = self.plan.var / "run" / "worker.ready"
+        ready.unlink(missing_ok=True)
+        parts = [
+            Spec(
+                "web",
+                [python, "-m", "config.serve.web", str(fd)],
+                ready=lambda: http_answers(host, port, "/readyz"),
+                stop_seconds=3.0,
+                pass_fds=(fd,),
+            ),
+            Spec("worker", [python, "-m", "config.serve.worker", str(ready)], ready=ready.exists, stop_seconds=3.0),
+        ]
+        if simulated:
+            parts.insert(0, Spec("simulator", [python, "-m", "devices.simulator"], ready=lambda: True))
+        return parts
+
+    def _launch(self, specs: Iterable[Spec]) -> None:
+        """Start the processes together and wait until each of them is ready."""
+        launched = []
+        for spec in specs:
+            process = Process(spec, self.plan.var / "log" / f"{spec.name}.log", self.environment())
+            process.start()
+            self.processes.append(process)
+            launched.append(process)
+        until = time.monotonic() + START_SECONDS
+        while not all(process.is_ready for process in launched):
+            self._watch(seconds=0.05)
+            slow = [process for process in launched if not process.is_ready]
+            if slow and time.monotonic() > until:
+                name, log = slow[0].spec.name, slow[0].log
+                raise UnableToServe(f"The {name} is not ready after {START_SECONDS:.0f} s: see {log}")
+
+    def _prepare(self) -> dict[str, Any]:
+        """Bring the data up to this version (in a process of its own, which ends and frees its memory)."""
+        command = [sys.executable, str(self.plan.manage), "prepare", *(["--demo"] if self.plan.demo else [])]
+        parent = os.getpid()
+        child = subprocess.Popen(  # noqa: S603 the command is ours, no shell
+            command,
+            stdin=subprocess.DEVNULL,
+            env=self.environment(),
+            start_new_session=True,
+            preexec_fn=lambda: _bind_to_parent(parent),  # noqa: PLW1509 the supervisor has one thread
+        )
+        try:
+            while child.poll() is None:
+                self._pause(0.5)
+        finally:
+            if child.poll() is None:
+                child.terminate()
+                try:
+                    child.wait(timeout=3)
+                except subprocess.TimeoutExpired:
+                    child.kill()
+                    child.wait()
+        if child.returncode:
+            raise UnableToServe("Nothing was started; the reason is the line above.")
+        result: dict[str, Any] = json.loads((self.plan.var / "run" / "prepared.json").read_text(encoding="utf-8"))
+        return result
+
+    # --- watching ---------------------------------------------------------------------------------------------
+
+    def _pause(self, seconds: float) -> None:
+        """Wait, but wake at once when a child ends or someone asks to stop."""
+        info = signal.sigtimedwait(STOP_SIGNALS | {signal.SIGCHLD}, seconds)
+        if info is not None and info.si_signo in STOP_SIGNALS:
+            raise Stop
+
+    def _watch(self, *, seconds: float = 0.5) -> None:
+        self._pause(seconds)
+        for process in self.processes:
+            code = process.exit_code()
+            if process.popen is None:
+                if time.monotonic() >= process.restart_at:
+                    process.start()
+            elif code is not None:
+                self._crashed(process, code)
+            elif process.check_ready() and process.crashes:
+                self.say(f"The {process.spec.name} runs again.")
+            logs.rotate(process.log)
+        self._clock()
+
+    def _crashed(self, process: Process, code: int) -> None:
+        words = process.last_words()
+        pause = process.ended()
+        how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+        name = process.spec.name
+        if not process.was_ready and process.crashes >= TRIES_BEFORE_GIVING_UP:
+            raise UnableToServe(f"The {name} does not start ({how}): {words} — the whole log is {process.log}")
+        when = "now" if pause == 0 else f"in {pause:.0f} s"
+        self.say(f"The {name} ended unexpectedly ({how}); it is started again {when}. Its log: {process.log}")
+        if name == "worker":
+            (self.plan.var / "run" / "worker.ready").unlink(missing_ok=True)
+
+    def _clock(self) -> None:
+        """Notice a clock that was set: schedules made by the old one must not wait for it."""
+        offset = time.time() - time.monotonic()
+        moved = offset - self.clock_offset
+        if abs(moved) < CLOCK_JUMP_SECONDS:
+            return
+        self.clock_offset = offset
+        self.say(f"The clock moved by {moved:+.0f} s; the worker is restarted so that its schedule follows.")
+        for process in self.processes:
+            if process.spec.name == "worker" and process.popen is not None:
+                (self.plan.var / "run" / "worker.ready").unlink(missing_ok=True)
+                process.ask_to_stop()
+
+    # --- stopping ---------------------------------------------------------------------------------------------
+
+    def _stop(self) -> None:
+        """End what was started, the broker last; never longer than the sum of the parts' patience."""
+        if self.listener is not None:
+            self.listener.close()
+        order = ("web", "simulator", "worker", "broker")
+        for process in sorted(self.processes, key=lambda process: order.index(process.spec.name)):
+            process.ask_to_stop()
+            if process.popen is not None:
+                try:
+                    process.popen.wait(timeout=process.spec.stop_seconds)
+                except subprocess.TimeoutExpired:
+                    self.say(f"The {process.spec.name} did not end in time and was killed.")
+                process.kill_group()
+        if self.processes:
+            self.say("Everything has stopped.")
+        if self.lock is not None:
+            self.lock.close()

@@ -1,0 +1,33 @@
+"""The web server as a process: uvicorn on a socket that the supervisor already holds."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+
+import uvicorn
+
+
+def main() -> None:
+    """Serve `config.asgi` on the inherited socket whose number is the only argument."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+    listener = socket.socket(fileno=int(sys.argv[1]))
+    config = uvicorn.Config(
+        "config.asgi:application",
+        loop="uvloop",
+        http="httptools",
+        ws="websockets-sansio",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_keep_alive=30,
+        timeout_graceful_shutdown=2,
+        backlog=1024,
+    )
+    uvicorn.Server(config).run(sockets=[listener])
+
+
+if __name__ == "__main__":
+    main()
