@@ -19,6 +19,7 @@ class Kind(StrEnum):
     NOT_FOUND = "not_found"
     FORBIDDEN = "forbidden"
     UNAUTHENTICATED = "unauthenticated"
+    TOO_LARGE = "too_large"
     TOO_MANY = "too_many"
     BUSY = "busy"
 
