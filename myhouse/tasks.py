@@ -9,6 +9,12 @@ from myhouse.documents.idempotency import records_forget
 from myhouse.documents.outbox import outbox_flush, outbox_tidy
 from myhouse.services.accounts import tokens_tidy
 
+# What the clock starts: name → task and seconds between two runs.
+BEAT = {
+    "myhouse-outbox": {"task": "myhouse.outbox_send", "schedule": 30.0},
+    "myhouse-tidy": {"task": "myhouse.records_tidy", "schedule": 3600.0},
+}
+
 
 @shared_task(name="myhouse.outbox_send")  # type: ignore[untyped-decorator]
 def outbox_send() -> int:

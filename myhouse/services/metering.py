@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from datetime import datetime
-from typing import TYPE_CHECKING, TypedDict
+from typing import TypedDict
 
 from django.utils.translation import gettext as _
 
@@ -14,9 +14,9 @@ from myhouse.documents.services import Actor, audit_record
 from myhouse.errors import FieldError, Kind, NotFound, UnableTo
 from myhouse.models import Battery, Household, Measurement, MeteringPoint
 from myhouse.models.metering import PointRole, Quantity
-
-if TYPE_CHECKING:
-    from telemetry.model import Kind as SeriesKind
+from telemetry.model import Kind as SeriesKind
+from telemetry.model import Series
+from telemetry.services import series_register
 
 _POINTS_AT_MOST = 200
 _LIMITS = {"capacity_wh": 100_000_000, "max_charge_w": 10_000_000, "max_discharge_w": 10_000_000}
@@ -142,16 +142,13 @@ def measurement_start(
             field="starts_at",
         )
     measurement = Measurement(metering_point=metering_point, quantity=quantity, starts_at=starts_at, ends_at=ends_at)
-    from telemetry.model import Series
-    from telemetry.services import series_register
-
     if series_id is not None:
         measurement.series_id = series_id
     # Registered first and idempotent: should the document not be written, an unused series does no harm.
     series_register(
         series=Series(
             id=measurement.series_id,
-            unit=UNITS.get(Quantity(quantity), "Wh"),
+            unit=series_unit(quantity=quantity, kind=kind),
             kind=kind or _kind_of(Quantity(quantity)),
             interval_ms=interval_ms,
             gap_ms=gap_ms,
@@ -159,6 +156,33 @@ def measurement_start(
         )
     )
     measurement.save(force_insert=True)
+    return measurement
+
+
+def series_unit(*, quantity: str, kind: SeriesKind | None = None) -> str:
+    """Return the unit a quantity is kept in: an energy told as power (instant or mean) is kept in W."""
+    unit = UNITS.get(Quantity(quantity), "Wh")
+    return "W" if unit == "Wh" and kind is not None and kind.value in {"gauge", "mean"} else unit
+
+
+@atomic
+def measurement_reach_back(*, measurement: Measurement, starts_at: datetime) -> Measurement:
+    """Let a measurement begin earlier, where its point measured nothing else: older history was handed in."""
+    if starts_at >= measurement.starts_at:
+        return measurement
+    if (
+        Measurement.objects.filter(
+            metering_point_id=measurement.metering_point_id,
+            quantity=measurement.quantity,
+            starts_at__lt=measurement.starts_at,
+            ends_at__gt=starts_at,
+        )
+        .exclude(pk=measurement.pk)
+        .exists()
+    ):
+        raise UnableToMeasure(_("Another meter measured here before. Give a later start."), field="starts_at")
+    measurement.starts_at = starts_at
+    measurement.save(update_fields=["starts_at"])
     return measurement
 
 
@@ -204,8 +228,6 @@ def measurement_end(*, metering_point: MeteringPoint, quantity: str, at: datetim
 
 
 def _kind_of(quantity: Quantity) -> SeriesKind:
-    from telemetry.model import Kind as SeriesKind
-
     register = quantity.value.endswith(("_energy", "_volume"))
     return SeriesKind.COUNTER if register else SeriesKind.GAUGE
 
