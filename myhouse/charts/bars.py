@@ -1,4 +1,4 @@
-"""Bars of a week, month or year: what was used stacked up by source, what left the home down, ghosts of another span."""
+"""Bars of a week, month or year: use by source stacked up, what left the home down, ghosts of another span."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def bar_chart(given: BarInput) -> Chart:
         name=given.name,
         title=given.title,
         unit=unit.name,
-        height=bottom + axis.BELOW,
+        height=round(bottom + axis.BELOW),
         axis=axis.side_labels(scale, unit, given.language),
         plot="".join(parts),
         keys=given.keys,

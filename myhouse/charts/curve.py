@@ -79,7 +79,7 @@ def curve_chart(given: CurveInput) -> Chart:
         name=given.name,
         title=given.title,
         unit=unit.name,
-        height=total,
+        height=round(total),
         axis=side,
         plot="".join(plot),
         keys=given.keys,

@@ -43,6 +43,11 @@ class Row:
     href: str = ""
     note: str = ""
 
+    @property
+    def at_text(self) -> str:
+        """The place as a machine reads it, whatever the reader's language."""
+        return f"{self.at:.4f}"
+
 
 @dataclass(frozen=True)
 class Chart:
@@ -51,7 +56,7 @@ class Chart:
     name: str
     title: str
     unit: str
-    height: float
+    height: int
     axis: str  # SVG: the labels beside the plot
     plot: str  # SVG: everything that spans the width
     keys: list[KeyItem]
@@ -60,3 +65,8 @@ class Chart:
     at_rest: str = ""  # what the key's figures stand for while nothing is read
     has_estimates: bool = False
     empty: bool = False
+
+    @property
+    def cursor_end(self) -> int:
+        """How far down the read-out's line reaches: to the time axis."""
+        return round(self.height) - 26

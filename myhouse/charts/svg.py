@@ -7,8 +7,7 @@ from html import escape
 
 def place(value: float) -> str:
     """Write a coordinate as short as it can be."""
-    text = f"{value:.1f}"
-    return text[:-2] if text.endswith(".0") else text
+    return f"{value:.1f}".removesuffix(".0")
 
 
 def per_cent(fraction: float) -> str:
