@@ -41,14 +41,14 @@ lock: install-dev ## Resolve requirements*.in again and write the locked lists
 assets: ## Fetch the locked browser libraries again into static/vendor (needs npm)
 	@command -v npm >/dev/null || { echo "make assets needs npm: install nodejs and npm (Debian: apt install npm)."; exit 1; }
 	npm ci --ignore-scripts --no-audit --no-fund
-	node static/vendor/refresh.mjs
+	$(PYTHON) tools/assets.py
 
 messages: install-dev ## Collect the texts to translate into locale/ (needs gettext)
 	@command -v xgettext >/dev/null || { echo "make messages needs GNU gettext (Debian: apt install gettext)."; exit 1; }
 	$(BIN)/python manage.py makemessages --all --no-obsolete --ignore ".venv/*" --ignore "node_modules/*" --ignore "var/*"
 
 screenshots: install-dev ## Take the pictures of the README anew (needs chromium)
-	$(BIN)/python -m tests.journeys.screenshots
+	$(BIN)/python -m tests.browser.screens
 
 install: $(VENV)/installed
 install-dev: $(VENV)/installed-dev
