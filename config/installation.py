@@ -13,6 +13,8 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any
 
+# The product's version, the same as in pyproject.toml.
+PRODUCT = "0.1.0"
 # Raised when a release writes something an older release would misread.
 FORMAT = 1
 # Less than this and SQLite's own journals may not fit any more.

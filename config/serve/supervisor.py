@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+from config.backup.swap import swap_finish
 from config.installation import UnableToServe, files_check, folder_check, installation_read, lock_take
 from config.serve import logs
 from config.serve.probe import http_answers, valkey_answers
@@ -92,6 +93,8 @@ class Supervisor:
         self.lock = lock_take(var=plan.var)
         (plan.var / "log").mkdir(exist_ok=True)
         (plan.var / "valkey").mkdir(exist_ok=True)
+        if swap_finish(var=plan.var) is not None:
+            self.say("An interrupted restore was finished.")
         installation_read(var=plan.var)
         files_check(var=plan.var)
         self.listener = self._listen()

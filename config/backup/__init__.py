@@ -1,0 +1,1 @@
+"""A running embedded installation into one file, and back."""
