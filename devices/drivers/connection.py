@@ -75,9 +75,7 @@ class Connection:
         ask = client.read_input_registers if function == "input" else client.read_holding_registers
         answer = await ask(address, count=count, device_id=unit_id)
         if answer.isError():
-            reason = (
-                _WRONG_QUESTION.get(ExcCodes(answer.exception_code)) if answer.exception_code in ExcCodes else None
-            )
+            reason = _WRONG_QUESTION.get(answer.exception_code)
             where = f"{self} unit {unit_id}, register {address} (0x{address:04X}), {count} registers"
             if reason is None:
                 msg = f"{where}: the device or its gateway answers with Modbus exception {answer.exception_code}."
