@@ -1,0 +1,318 @@
+"""Reading the store: layers merged, quarters completed on the fly, answers remembered while nothing changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from uuid import UUID
+
+import numpy as np
+
+from telemetry.codec import columns_decode
+from telemetry.curves import buckets
+from telemetry.derivation import Grid, derive, reach_ms
+from telemetry.errors import UnableToRead
+from telemetry.frames import PAGE_MS, PAGE_QUARTERS, Frame, Memory, page_decode
+from telemetry.merging import merge
+from telemetry.model import (
+    DAY_MS,
+    ESTIMATED,
+    PARTIAL,
+    PRESENT,
+    QUARTER_MS,
+    Columns,
+    Curve,
+    Floats,
+    Int64s,
+    Quarters,
+    Reading,
+    Series,
+    Totals,
+)
+from telemetry.stores.base import Backend, SeriesRow, Snapshot
+
+MAX_BUCKETS = 20_000
+MAX_CURVE_MS = 400 * DAY_MS
+MAX_QUARTERS_MS = 60 * 366 * DAY_MS
+FRAME_BYTES = 32 * 1024 * 1024
+SUM_BYTES = 8 * 1024 * 1024
+
+Sums = tuple[Int64s, Int64s, Int64s]
+
+
+def scan_layers(snapshot: Snapshot, key: int, start_ms: int, end_ms: int) -> Columns:
+    """Sealed and hot readings of a range as one run."""
+    if end_ms <= start_ms:
+        return Columns.empty()
+    parts = [columns_decode(block.data) for block in snapshot.days(key, start_ms // DAY_MS, (end_ms - 1) // DAY_MS)]
+    parts += snapshot.hot(key, start_ms, end_ms)
+    return merge(parts).between(start_ms, end_ms)
+
+
+def scan_around(snapshot: Snapshot, row: SeriesRow, start_ms: int, end_ms: int) -> Columns:
+    """The readings of a range, and before and after it as far as they matter to its buckets."""
+    reach = reach_ms(row.series)
+    if reach is not None:
+        return scan_layers(snapshot, row.key, start_ms - reach, end_ms + reach)
+    before, after = snapshot.neighbours(row.key, start_ms, end_ms)
+    low = start_ms if before is None else before
+    found = scan_layers(snapshot, row.key, low, end_ms if after is None else after + 1)
+    first, last = np.searchsorted(found.times, (start_ms, end_ms))
+    part = slice(max(0, int(first) - 1), int(last) + 1)
+    return Columns(found.times[part], found.values[part], found.quality[part])
+
+
+def dirty_windows(snapshot: Snapshot, row: SeriesRow, days: Sequence[int]) -> list[tuple[int, int]]:
+    """Quarter-aligned, disjoint ranges whose quarters the changed days can have altered."""
+    found: list[tuple[int, int]] = []
+    reach = reach_ms(row.series)
+    at = 0
+    while at < len(days):
+        upto = at
+        while upto + 1 < len(days) and days[upto + 1] == days[upto] + 1:
+            upto += 1
+        start_ms, end_ms = days[at] * DAY_MS, (days[upto] + 1) * DAY_MS
+        if reach is not None:
+            low, high = start_ms - reach, end_ms + reach
+        else:
+            before, after = snapshot.neighbours(row.key, start_ms, end_ms)
+            low = start_ms if before is None else before
+            high = end_ms if after is None else after + 1
+        window = (low // QUARTER_MS * QUARTER_MS, -(-high // QUARTER_MS) * QUARTER_MS)
+        if found and window[0] <= found[-1][1]:
+            found[-1] = (found[-1][0], max(window[1], found[-1][1]))
+        else:
+            found.append(window)
+        at = upto + 1
+    return found
+
+
+def derive_onto(snapshot: Snapshot, row: SeriesRow, page: int, grid: Grid, window: tuple[int, int]) -> None:
+    """Derive the part of a window that lies on a page, in place."""
+    origin = page * PAGE_MS
+    start_ms, end_ms = max(window[0], origin), min(window[1], origin + PAGE_MS)
+    fresh = derive(row.series, scan_around(snapshot, row, start_ms, end_ms), start_ms, end_ms)
+    grid.put((start_ms - origin) // QUARTER_MS, fresh)
+
+
+def touches(window: tuple[int, int], page: int) -> bool:
+    """Whether a window has a part on this page."""
+    return window[0] < (page + 1) * PAGE_MS and window[1] > page * PAGE_MS
+
+
+class Reads:
+    """The reading half of the store."""
+
+    def __init__(self, backend: Backend) -> None:
+        self.backend = backend
+        self._known: dict[UUID, SeriesRow] = {}
+        self._frames: Memory[tuple[int, int], Frame] = Memory(FRAME_BYTES)
+        self._sums: Memory[tuple[int, bytes], tuple[tuple[int, int], Sums]] = Memory(SUM_BYTES)
+
+    def rows(self, ids: Iterable[UUID]) -> dict[UUID, SeriesRow]:
+        """The registered ones among these ids; registrations never change, so they are remembered."""
+        missing = [one for one in ids if one not in self._known]
+        if missing:
+            self._known.update(self.backend.series_get(missing))
+        return self._known
+
+    def series_get(self, ids: Sequence[UUID]) -> dict[UUID, Series]:
+        """The registered ones among these ids."""
+        known = self.rows(ids)
+        return {one: known[one].series for one in ids if one in known}
+
+    def _rows_of(self, ids: Sequence[UUID]) -> list[SeriesRow]:
+        known = self.rows(ids)
+        for one in ids:
+            if one not in known:
+                raise UnableToRead(f"Series {one} is not registered.", "series")
+        return [known[one] for one in ids]
+
+    def scan(self, series_id: UUID, start_ms: int, end_ms: int, limit: int | None) -> Columns:
+        """Readings of [start_ms, end_ms), the last write of a time counts."""
+        (row,) = self._rows_of([series_id])
+        if limit is not None:
+            return self._scan_some(row, start_ms, end_ms, limit)
+        with self.backend.reading() as snapshot:
+            return scan_layers(snapshot, row.key, start_ms, end_ms)
+
+    def _scan_some(self, row: SeriesRow, start_ms: int, end_ms: int, limit: int) -> Columns:
+        """The first readings of a range, widening the part that is decoded until there are enough."""
+        with self.backend.reading() as snapshot:
+            bounds = snapshot.bounds(row.key)
+            if bounds is None:
+                return Columns.empty()
+            at, end_ms = max(start_ms, bounds[0]), min(end_ms, bounds[1] + 1)
+            span, parts, have = DAY_MS, list[Columns](), 0
+            while at < end_ms and have < limit:
+                upto = min(end_ms, (at // DAY_MS) * DAY_MS + span)
+                parts.append(scan_layers(snapshot, row.key, at, upto))
+                have += len(parts[-1])
+                at, span = upto, span * 2
+            return merge(parts).head(limit)
+
+    def latest(self, ids: Sequence[UUID]) -> dict[UUID, Reading]:
+        """The newest reading of each series that has one; unknown series have none."""
+        known = self.rows(ids)
+        keys = {known[one].key: one for one in ids if one in known}
+        with self.backend.reading() as snapshot:
+            return {keys[key]: reading for key, reading in snapshot.latest(list(keys)).items()}
+
+    def bounds(self, series_id: UUID) -> tuple[int, int] | None:
+        """Times of the first and the last reading, or None."""
+        (row,) = self._rows_of([series_id])
+        with self.backend.reading() as snapshot:
+            return snapshot.bounds(row.key)
+
+    def curve(self, ids: Sequence[UUID], start_ms: int, end_ms: int, step_ms: int) -> Curve:
+        """Buckets from readings."""
+        rows = self._rows_of(ids)
+        if not 1_000 <= step_ms <= DAY_MS:
+            raise UnableToRead("A bucket lasts from 1 second to 1 day.", "step")
+        if end_ms <= start_ms:
+            raise UnableToRead("The end must lie after the start.", "end")
+        count = -(-(end_ms - start_ms) // step_ms)
+        if count > MAX_BUCKETS:
+            raise UnableToRead(f"That is {count} buckets, at most {MAX_BUCKETS} are given; widen the step.", "step")
+        if end_ms - start_ms > MAX_CURVE_MS:
+            raise UnableToRead("A curve spans at most 400 days; ask for totals instead.", "start")
+        with self.backend.reading() as snapshot:
+            parts = [
+                buckets(
+                    row.series,
+                    scan_around(snapshot, row, start_ms, start_ms + count * step_ms),
+                    (start_ms, count, step_ms),
+                )
+                for row in rows
+            ]
+        starts = start_ms + step_ms * np.arange(count)
+        columns = [np.array([part[at] for part in parts]).reshape(len(rows), count) for at in range(5)]
+        return Curve(starts, columns[0], columns[1], columns[2], columns[3].astype(np.int32), columns[4].astype(bool))
+
+    # Quarters
+
+    def _grids(self, snapshot: Snapshot, row: SeriesRow, mark: tuple[int, int], pages: range) -> list[Grid]:
+        """The pages of a series, complete; from memory where nothing changed since."""
+        held = {page: self._frames.get((row.key, page)) for page in pages}
+        stale = [page for page, frame in held.items() if frame is None or frame.mark != mark]
+        if stale:
+            self._renew(snapshot, row, mark, held, stale)
+        return [frame.grid for frame in held.values() if frame is not None]
+
+    def _renew(
+        self,
+        snapshot: Snapshot,
+        row: SeriesRow,
+        mark: tuple[int, int],
+        held: dict[int, Frame | None],
+        stale: list[int],
+    ) -> None:
+        first, last = min(stale), max(stale)
+        windows = dirty_windows(snapshot, row, snapshot.dirty_days([row.key])[row.key])
+        revs = snapshot.page_revs(row.key, first, last)
+        wanted: list[int] = []
+        for page in stale:
+            old = held[page]
+            dirty = any(touches(window, page) for window in windows)
+            if old is not None and old.clean and not dirty and old.rev == revs.get(page, 0):
+                held[page] = self._keep(row, page, Frame(mark, old.rev, clean=True, grid=old.grid))
+            else:
+                wanted.append(page)
+        if not wanted:
+            return
+        blocks = {block.number: block for block in snapshot.pages(row.key, min(wanted), max(wanted))}
+        for page in wanted:
+            block = blocks.get(page)
+            grid = page_decode(row.series, block.data) if block else Grid.empty(PAGE_QUARTERS)
+            dirty = [window for window in windows if touches(window, page)]
+            for window in dirty:
+                derive_onto(snapshot, row, page, grid, window)
+            frame = Frame(mark, block.rev if block else 0, clean=not dirty, grid=grid)
+            held[page] = self._keep(row, page, frame)
+
+    def _keep(self, row: SeriesRow, page: int, frame: Frame) -> Frame:
+        self._frames.put((row.key, page), frame, frame.grid.nbytes)
+        return frame
+
+    def quarters(self, ids: Sequence[UUID], start_ms: int, end_ms: int) -> Quarters:
+        """The 15-minute grid of a range."""
+        rows = self._rows_of(ids)
+        _check_edges(np.array([start_ms, end_ms], np.int64))
+        pages = range(start_ms // PAGE_MS, (end_ms - 1) // PAGE_MS + 1)
+        part = slice((start_ms - pages[0] * PAGE_MS) // QUARTER_MS, (end_ms - pages[0] * PAGE_MS) // QUARTER_MS)
+        with self.backend.reading() as snapshot:
+            marks = snapshot.marks([row.key for row in rows])
+            grids = [self._grids(snapshot, row, mark, pages) for row, mark in zip(rows, marks, strict=True)]
+        starts = np.arange(start_ms, end_ms, QUARTER_MS, dtype=np.int64)
+
+        def stacked(name: str, dtype: type) -> np.ndarray:  # type: ignore[type-arg]
+            found = [np.concatenate([getattr(grid, name) for grid in pages_of])[part] for pages_of in grids]
+            return np.array(found, dtype).reshape(len(rows), len(starts))
+
+        return Quarters(
+            starts,
+            stacked("energy", np.int64),
+            stacked("mean", np.float64),
+            stacked("min", np.float64),
+            stacked("max", np.float64),
+            stacked("flags", np.uint8),
+        )
+
+    def totals(self, ids: Sequence[UUID], edges_ms: Int64s) -> Totals:
+        """Sums between consecutive edges."""
+        edges = np.ascontiguousarray(edges_ms, np.int64)
+        rows = self._rows_of(ids)
+        _check_edges(edges)
+        asked = edges.tobytes()
+        found: list[Sums] = []
+        with self.backend.reading() as snapshot:
+            marks = snapshot.marks([row.key for row in rows])
+            for row, mark in zip(rows, marks, strict=True):
+                known = self._sums.get((row.key, asked))
+                if known is None or known[0] != mark:
+                    known = (mark, self._sum(snapshot, row, mark, edges))
+                    self._sums.put((row.key, asked), known, 24 * len(edges) + len(asked))
+                found.append(known[1])
+        shape = (len(rows), len(edges) - 1)
+        energy, covered, estimated = (np.array([sums[at] for sums in found]).reshape(shape) for at in range(3))
+
+        def shapes() -> list[Floats]:
+            return _shapes(self.quarters(ids, int(edges[0]), int(edges[-1])), edges)
+
+        return Totals(energy, covered.astype(np.int32), estimated.astype(np.int32), shapes)
+
+    def _sum(self, snapshot: Snapshot, row: SeriesRow, mark: tuple[int, int], edges: Int64s) -> Sums:
+        pages = range(int(edges[0]) // PAGE_MS, (int(edges[-1]) - 1) // PAGE_MS + 1)
+        grids = self._grids(snapshot, row, mark, pages)
+        places = (edges - pages[0] * PAGE_MS) // QUARTER_MS
+        low, high = int(places[0]), int(places[-1])
+        at = places[:-1] - low
+        flags = np.concatenate([grid.flags for grid in grids])[low:high]
+        energy = np.add.reduceat(np.concatenate([grid.energy for grid in grids])[low:high], at)
+        whole = (flags & (PRESENT | PARTIAL)) == PRESENT
+        covered = np.add.reduceat(whole, at, dtype=np.int64)
+        estimated = np.zeros(len(at), np.int64)
+        if (flags & ESTIMATED).any():
+            estimated = np.add.reduceat(whole & ((flags & ESTIMATED) > 0), at, dtype=np.int64)
+        return energy, covered, estimated
+
+
+def _shapes(quarters: Quarters, edges: Int64s) -> list[Floats]:
+    """Mean, min and max of the quarters between edges, leaving out those that are not there."""
+    at = (edges[:-1] - edges[0]) // QUARTER_MS
+    there = quarters.flags > 0
+    count = np.add.reduceat(there, at, axis=1, dtype=np.int64)
+    nothing = count == 0
+    sums = np.add.reduceat(np.where(there, quarters.mean, 0.0), at, axis=1)
+    low = np.minimum.reduceat(np.where(there, quarters.min, np.inf), at, axis=1)
+    high = np.maximum.reduceat(np.where(there, quarters.max, -np.inf), at, axis=1)
+    mean = sums / np.maximum(count, 1)
+    return [np.where(nothing, np.nan, one) for one in (mean, low, high)]
+
+
+def _check_edges(edges: Int64s) -> None:
+    if len(edges) < 2 or bool((np.diff(edges) <= 0).any()):
+        raise UnableToRead("The edges of a range must rise.", "edges")
+    if bool((edges % QUARTER_MS).any()):
+        raise UnableToRead("A range of quarters starts and ends on a quarter of an hour.", "edges")
+    if int(edges[-1] - edges[0]) > MAX_QUARTERS_MS:
+        raise UnableToRead("At most 60 years are given at once.", "edges")

@@ -1,0 +1,52 @@
+"""Every read of the time-series store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from uuid import UUID
+
+from telemetry.model import Columns, Curve, Int64s, Quarters, Reading, Series, Totals
+from telemetry.process import store_current
+
+
+def series_get(*, series_id: UUID) -> Series | None:
+    """The registered series, or None."""
+    return store_current().series_get([series_id]).get(series_id)
+
+
+def series_get_many(*, series_ids: Iterable[UUID]) -> dict[UUID, Series]:
+    """The registered ones among these ids."""
+    return store_current().series_get(list(series_ids))
+
+
+def scan(*, series_id: UUID, start_ms: int, end_ms: int, limit: int | None = None) -> Columns:
+    """Readings of [start_ms, end_ms), all layers merged, the last write of a time counts."""
+    return store_current().scan(series_id, start_ms, end_ms, limit)
+
+
+def latest(*, series_ids: Iterable[UUID]) -> dict[UUID, Reading]:
+    """The newest reading of each series that has one."""
+    return store_current().latest(list(series_ids))
+
+
+def curve(*, series_ids: Sequence[UUID], start_ms: int, end_ms: int, step_ms: int) -> Curve:
+    """Buckets of 1 s to 1 day from readings, at most 20,000 of them.
+
+    Gauges and means: mean, min and max of the values. Counters and interval energies: mean rate per hour (Wh → W).
+    """
+    return store_current().curve(series_ids, start_ms, end_ms, step_ms)
+
+
+def quarters(*, series_ids: Sequence[UUID], start_ms: int, end_ms: int) -> Quarters:
+    """The 15-minute grid of [start_ms, end_ms), both on a quarter's edge; never stale."""
+    return store_current().quarters(series_ids, start_ms, end_ms)
+
+
+def totals(*, series_ids: Sequence[UUID], edges_ms: Int64s) -> Totals:
+    """Sums between consecutive edges (rising, each on a quarter's edge); never stale."""
+    return store_current().totals(series_ids, edges_ms)
+
+
+def bounds(*, series_id: UUID) -> tuple[int, int] | None:
+    """Times of the first and the last reading, or None."""
+    return store_current().bounds(series_id)

@@ -1,0 +1,55 @@
+"""Every write of the time-series store."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from uuid import UUID
+
+from telemetry.model import Batch, SealResult, Series, WriteResult
+from telemetry.process import store_current
+
+
+def series_register(*, series: Series) -> Series:
+    """Register a series; again with the same facts changes nothing, with others raises SeriesConflictError."""
+    store_current().series_register([series])
+    return series
+
+
+def series_register_many(*, series: Iterable[Series]) -> None:
+    """Register any number of series in one transaction."""
+    store_current().series_register(list(series))
+
+
+def readings_write(*, batch: Batch, now_ms: int) -> WriteResult:
+    """Store readings, all or none; durable on return, power loss included. For callers that may wait."""
+    return store_current().write(batch, now_ms)
+
+
+async def readings_write_async(*, batch: Batch, now_ms: int) -> WriteResult:
+    """Store readings as `readings_write` does; requests that wait together share one sync to disk."""
+    return await store_current().write_async(batch, now_ms)
+
+
+def history_write(*, batch: Batch, now_ms: int, progress: Callable[[int, int], None] | None = None) -> WriteResult:
+    """Import past days in bulk: whole days are sealed directly. Safe to repeat; `progress(done, total)` per step."""
+    return store_current().history_write(batch, now_ms, progress)
+
+
+def days_seal(*, now_ms: int, limit: int | None = None) -> SealResult:
+    """Move the hot readings of UTC days that have ended into sealed blocks; safe to interrupt anywhere."""
+    return store_current().days_seal(now_ms, limit)
+
+
+def hot_fold(*, now_ms: int) -> int:
+    """Sort arrived batches into hot chunks per series and hour when enough have come; returns batches folded."""
+    return store_current().hot_fold(now_ms, only_if_due=True)
+
+
+def quarters_refresh(*, now_ms: int, limit: int | None = None) -> int:
+    """Derive the quarters of changed days that have ended; returns how many days of series. Reads never wait for it."""
+    return store_current().quarters_refresh(now_ms, limit)
+
+
+def series_forget(*, series_id: UUID, start_ms: int | None = None, end_ms: int | None = None) -> int:
+    """Erase a series' readings of [start_ms, end_ms) and all that was derived; returns how many."""
+    return store_current().forget(series_id, start_ms, end_ms)
