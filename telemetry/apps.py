@@ -7,3 +7,7 @@ class TelemetryConfig(AppConfig):
     """Numbers over time under opaque series ids."""
 
     name = "telemetry"
+
+    def ready(self) -> None:
+        """Register the system check."""
+        from telemetry import checks  # noqa: F401 - registers itself

@@ -211,7 +211,8 @@ def _get_bytes(reader: _Reader) -> Bytes:
         return np.full(reader.count, first, np.uint8)
     starts = reader.take(runs, "<u4")
     values = reader.take(runs, np.uint8)
-    lengths = np.diff(np.concatenate(([0], starts, [reader.count])).astype(np.int64))
+    edges = np.array([0, *starts.tolist(), reader.count], np.int64)
+    lengths = edges[1:] - edges[:-1]
     return np.repeat(np.concatenate(([first], values)).astype(np.uint8), lengths)
 
 

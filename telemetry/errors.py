@@ -10,7 +10,7 @@ class TelemetryError(Exception):
     retry_after_s: int | None = None
 
 
-class UnableToWrite(TelemetryError):  # noqa: N818 - the house style names refusals so
+class UnableToWrite(TelemetryError):
     """Readings were refused whole; `field` names the column, `index` the first reading at fault."""
 
     kind = "invalid"
@@ -33,7 +33,7 @@ class StoreBusyError(UnableToWrite):
     retry_after_s = 1
 
 
-class UnableToRead(TelemetryError):  # noqa: N818 - the house style names refusals so
+class UnableToRead(TelemetryError):
     """A question that is refused: unknown series, upside-down range, too many buckets."""
 
     kind = "invalid"

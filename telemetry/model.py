@@ -205,7 +205,7 @@ class Quarters:
 
 
 class Totals:
-    """Sums over [edges[i], edges[i+1]) per series; energy exact in millionths of the unit, the rest made when asked for.
+    """Sums over [edges[i], edges[i+1]) per series; energy exact in millionths of the unit, the rest on demand.
 
     `covered` counts quarters that are there and not partial, `estimated` those of them that are estimated.
     `mean` is the mean of the quarters' means, `min` and `max` their extremes (of counters: mean power per quarter).

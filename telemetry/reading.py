@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 from uuid import UUID
 
 import numpy as np
+import numpy.typing as npt
 
 from telemetry.codec import columns_decode
 from telemetry.curves import buckets
@@ -212,8 +214,8 @@ class Reads:
         wanted: list[int] = []
         for page in stale:
             old = held[page]
-            dirty = any(touches(window, page) for window in windows)
-            if old is not None and old.clean and not dirty and old.rev == revs.get(page, 0):
+            changed = any(touches(window, page) for window in windows)
+            if old is not None and old.clean and not changed and old.rev == revs.get(page, 0):
                 held[page] = self._keep(row, page, Frame(mark, old.rev, clean=True, grid=old.grid))
             else:
                 wanted.append(page)
@@ -244,7 +246,7 @@ class Reads:
             grids = [self._grids(snapshot, row, mark, pages) for row, mark in zip(rows, marks, strict=True)]
         starts = np.arange(start_ms, end_ms, QUARTER_MS, dtype=np.int64)
 
-        def stacked(name: str, dtype: type) -> np.ndarray:  # type: ignore[type-arg]
+        def stacked(name: str, dtype: type) -> npt.NDArray[Any]:
             found = [np.concatenate([getattr(grid, name) for grid in pages_of])[part] for pages_of in grids]
             return np.array(found, dtype).reshape(len(rows), len(starts))
 

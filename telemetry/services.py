@@ -46,7 +46,7 @@ def hot_fold(*, now_ms: int) -> int:
 
 
 def quarters_refresh(*, now_ms: int, limit: int | None = None) -> int:
-    """Derive the quarters of changed days that have ended; returns how many days of series. Reads never wait for it."""
+    """Derive the quarters of changed days that have ended; returns how many. Reads never wait for it."""
     return store_current().quarters_refresh(now_ms, limit)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 from uuid import UUID
 
@@ -206,8 +207,8 @@ class Store(Reads):
 def _split_days(hot: HotBatch, today: int) -> tuple[list[_DayPart], HotBatch]:
     """Past days apart, sorted and without repetitions; the rest as it came."""
     past = hot.times // DAY_MS < today
-    rest = HotBatch(*(column[~past] for column in hot))
-    keys, times, values, quality = (column[past] for column in hot)
+    rest = hot.where(~past)
+    keys, times, values, quality = hot.where(past)
     same_key = len(keys) > 0 and bool((keys == keys[0]).all())
     if not (same_key and bool((times[1:] > times[:-1]).all())):
         order = np.lexsort((times, keys))
@@ -222,7 +223,7 @@ def _split_days(hot: HotBatch, today: int) -> tuple[list[_DayPart], HotBatch]:
     bounds = [0, *edges.tolist(), len(keys)]
     parts = [
         _DayPart(int(keys[low]), int(days[low]), Columns(times[low:high], values[low:high], quality[low:high]))
-        for low, high in zip(bounds, bounds[1:], strict=False)
+        for low, high in pairwise(bounds)
     ]
     return parts, rest
 

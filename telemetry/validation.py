@@ -42,8 +42,8 @@ def validate(batch: Batch, known: Mapping[UUID, SeriesRow], now_ms: int) -> HotB
             raise UnableToWrite(f"Series {one} is not registered; register it before writing to it.", "series", at)
     rows = [known.get(one) for one in batch.series_ids]
     keys = np.array([row.key if row else 0 for row in rows], np.int32)
-    is_amount = np.array([bool(row) and amounts(row.series) for row in rows], np.bool_)
-    is_simulated = np.array([bool(row) and row.series.simulated for row in rows], np.bool_)
+    is_amount = np.array([row is not None and amounts(row.series) for row in rows], np.bool_)
+    is_simulated = np.array([row is not None and row.series.simulated for row in rows], np.bool_)
     times = np.ascontiguousarray(batch.times, np.int64)
     values = np.ascontiguousarray(batch.values, np.float64)
     _refuse(~np.isfinite(values), "values", "A value is not a finite number; leave the reading out instead.")

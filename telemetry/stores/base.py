@@ -2,9 +2,9 @@
 
 A backend keeps, per series key (a small integer of its own):
 hot readings as they came, readable at once; one block per *number* of each of two layers (`days`: the sealed readings
-of a UTC day; `pages`: the quarters of 32 UTC days); the set of days whose quarters are out of date; the newest reading.
-Every block has a `rev` that never returns, and every series a version that changes whenever its blocks, its dirty days
-or its stored hot readings do.
+of a UTC day; `pages`: the quarters of 32 UTC days); the days whose quarters are out of date; the newest reading.
+Every block has a `rev` that never returns, and every series a version that changes whenever its readings, its pages or
+its dirty days do (moving readings to another layer changes neither).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 from uuid import UUID
 
-from telemetry.model import Bytes, Columns, Floats, Int32s, Int64s, Reading, Series
+from telemetry.model import Bools, Bytes, Columns, Floats, Int32s, Int64s, Reading, Series
 
 
 class SeriesRow(NamedTuple):
@@ -33,6 +33,10 @@ class HotBatch(NamedTuple):
     times: Int64s
     values: Floats
     quality: Bytes
+
+    def where(self, chosen: Bools) -> HotBatch:
+        """Only the chosen readings."""
+        return HotBatch(self.keys[chosen], self.times[chosen], self.values[chosen], self.quality[chosen])
 
 
 class Block(NamedTuple):
@@ -79,7 +83,7 @@ class Snapshot(ABC):
 
     @abstractmethod
     def marks(self, keys: Sequence[int]) -> list[tuple[int, int]]:
-        """Per key (version, mark of the newest unfolded hot batch that has readings of it): equal marks, equal data."""
+        """Per key (version, mark of the newest unfolded hot batch that has it): equal marks, equal data."""
 
     @abstractmethod
     def hot(self, key: int, start_ms: int, end_ms: int) -> list[Columns]:
@@ -135,6 +139,11 @@ class Backend(ABC):
 
     def __init__(self, url: str) -> None:
         self.url = url
+
+    @classmethod
+    @abstractmethod
+    def check_url(cls, url: str) -> None:
+        """Raise StoreConfigurationError if the URL cannot be one of this backend's; opens nothing."""
 
     @abstractmethod
     def series_put(self, series: Sequence[Series]) -> None:

@@ -18,7 +18,7 @@ from telemetry.codec import columns_decode, columns_encode
 from telemetry.merging import merge
 from telemetry.model import DAY_MS, HOUR_MS, Columns, Kind, Series
 from telemetry.stores.base import Backend, DaySwap, HotBatch, PagesSwap, SeriesRow, Snapshot
-from telemetry.stores.sqlite_file import SqliteFile
+from telemetry.stores.sqlite_file import SqliteFile, path_of
 from telemetry.stores.sqlite_inbox import Inbox
 from telemetry.stores.sqlite_snapshot import HOURS_PER_DAY, SqliteSnapshot, chunk_mark, hot_day_read
 
@@ -37,6 +37,11 @@ class SqliteBackend(Backend):
         self._fold_rows = fold_rows
         self._inbox = Inbox.empty(0)
         self._inbox_lock = threading.Lock()
+
+    @classmethod
+    def check_url(cls, url: str) -> None:
+        """Raise StoreConfigurationError if the URL names no file; opens nothing."""
+        path_of(url)
 
     # Series
 

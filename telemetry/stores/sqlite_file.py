@@ -63,6 +63,17 @@ def meaning_of_errors(path: Path) -> Iterator[None]:
         raise StoreUnavailableError(f"The time-series store {path} cannot be used ({text}): {advice}.") from error
 
 
+def path_of(url: str) -> Path:
+    """The file a URL names."""
+    prefix = "sqlite:///"
+    if not url.startswith(prefix) or len(url) == len(prefix):
+        raise StoreConfigurationError(f"TELEMETRY_URL must look like {prefix}/path/to/file, not {url!r}.")
+    path = Path(url.removeprefix(prefix))
+    if path.is_dir():
+        raise StoreConfigurationError(f"TELEMETRY_URL names the folder {path}; name a file in it.")
+    return path
+
+
 class _Holder:
     """Keeps one thread's connection; goes away, and closes it, with the thread."""
 
@@ -74,10 +85,7 @@ class SqliteFile:
     """Opens the file, refuses what it must not touch, hands out connections."""
 
     def __init__(self, url: str) -> None:
-        prefix = "sqlite:///"
-        if not url.startswith(prefix) or len(url) == len(prefix):
-            raise StoreConfigurationError(f"TELEMETRY_URL must look like {prefix}/path/to/file, not {url!r}.")
-        self.path = Path(url.removeprefix(prefix))
+        self.path = path_of(url)
         self._local = threading.local()
         self._holders: weakref.WeakSet[_Holder] = weakref.WeakSet()
         self._lock = threading.Lock()
@@ -127,7 +135,7 @@ class SqliteFile:
             raise StoreIncompatibleError(f"{self.path} is not a time-series store; name another file.")
         if version > VERSION:
             raise StoreIncompatibleError(
-                f"{self.path} has format {version} and was written by a newer version; this one knows up to {VERSION}. "
+                f"{self.path} has format {version}, written by a newer version; this one knows up to {VERSION}. "
                 "Start the newer version again, or restore a backup made before the upgrade."
             )
         return True

@@ -38,7 +38,7 @@ class SqliteSnapshot(Snapshot):
         self._inbox = inbox
 
     def marks(self, keys: Sequence[int]) -> list[tuple[int, int]]:
-        """Per key (version, mark of the newest unfolded hot batch that has readings of it): equal marks, equal data."""
+        """Per key (version, mark of the newest unfolded hot batch that has it): equal marks, equal data."""
         versions: dict[int, int] = {}
         for at in range(0, len(keys), _IN):
             some = keys[at : at + _IN]
