@@ -9,7 +9,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 PR_SET_PDEATHSIG = 1
@@ -43,7 +43,8 @@ class Process:
     restart_at: float = 0.0
     crashes: int = 0
     was_ready: bool = False
-    is_ready: bool = field(default=False)
+    is_ready: bool = False
+    asked_to_stop: bool = False
 
     def start(self) -> None:
         """Start it in a session of its own, so that Ctrl-C reaches the supervisor alone."""
@@ -60,7 +61,7 @@ class Process:
                 preexec_fn=lambda: _bind_to_parent(parent),  # noqa: PLW1509 the supervisor has one thread
             )
         self.started_at = time.monotonic()
-        self.is_ready = False
+        self.is_ready = self.asked_to_stop = False
 
     def exit_code(self) -> int | None:
         """Return the exit code once it has ended."""
@@ -85,6 +86,7 @@ class Process:
 
     def ask_to_stop(self) -> None:
         """Send SIGTERM."""
+        self.asked_to_stop = True
         if self.popen is not None and self.popen.poll() is None:
             self.popen.send_signal(signal.SIGTERM)
 

@@ -47,9 +47,9 @@ class Plan:
 class Supervisor:
     """One start of the installation, from lock to the last process ended."""
 
-    def __init__(self, *, plan: Plan, out: IO[str] = sys.stdout) -> None:
+    def __init__(self, *, plan: Plan, out: IO[str] | None = None) -> None:
         self.plan = plan
-        self.out = out
+        self.out = out or sys.stdout
         self.processes: list[Process] = []
         self.listener: socket.socket | None = None
         self.lock: IO[str] | None = None
@@ -248,16 +248,19 @@ class Supervisor:
         self._clock()
 
     def _crashed(self, process: Process, code: int) -> None:
+        name = process.spec.name
+        if name == "worker":
+            (self.plan.var / "run" / "worker.ready").unlink(missing_ok=True)
+        if process.asked_to_stop:
+            process.start()
+            return
         words = process.last_words()
         pause = process.ended()
         how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
-        name = process.spec.name
         if not process.was_ready and process.crashes >= TRIES_BEFORE_GIVING_UP:
             raise UnableToServe(f"The {name} does not start ({how}): {words} — the whole log is {process.log}")
         when = "now" if pause == 0 else f"in {pause:.0f} s"
         self.say(f"The {name} ended unexpectedly ({how}); it is started again {when}. Its log: {process.log}")
-        if name == "worker":
-            (self.plan.var / "run" / "worker.ready").unlink(missing_ok=True)
 
     def _clock(self) -> None:
         """Notice a clock that was set: schedules made by the old one must not wait for it."""
@@ -268,8 +271,7 @@ class Supervisor:
         self.clock_offset = offset
         self.say(f"The clock moved by {moved:+.0f} s; the worker is restarted so that its schedule follows.")
         for process in self.processes:
-            if process.spec.name == "worker" and process.popen is not None:
-                (self.plan.var / "run" / "worker.ready").unlink(missing_ok=True)
+            if process.spec.name == "worker":
                 process.ask_to_stop()
 
     # --- stopping ---------------------------------------------------------------------------------------------
