@@ -178,7 +178,8 @@ class Statistics:
     comparisons: dict[str, Comparison] = field(default_factory=dict)
     contract_gaps: list[ContractGap] = field(default_factory=list)
     sources: list[Source] = field(default_factory=list)
-    cost_parts: dict[str, int] = field(default_factory=dict)  # energy, levies, fixed, capacity, vat in micro-cents
+    cost_parts: dict[str, int] = field(default_factory=dict)  # energy, levies, fixed, capacity; net micro-cents
+    unpriced_quarters: int = 0  # energy flowed and the market price is missing: cost and income lack it
 
     @property
     def empty(self) -> bool:
@@ -221,6 +222,7 @@ class DayCurve:
     estimated: list[bool]
     night: list[tuple[int, int]]  # spans in ms between sunset and sunrise, clipped to the day
     from_quarters: bool  # no power gauges: mean powers of the quarter-hours
+    sources: list[Source] = field(default_factory=list)
 
     @property
     def empty(self) -> bool:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 import numpy as np
 from numpy.typing import NDArray
 
+from telemetry.calendar import day_start_ms
+
 Ints = NDArray[np.int64]
 QUARTER_MS = 900_000
 DAY_MS = 86_400_000
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_FIRST = date(1970, 1, 1)
 
 
 @dataclass(frozen=True)
@@ -62,13 +64,7 @@ def period_edges_ms(numbers: Ints, zone: str, unit: str) -> Ints:
         days = numbers.astype("datetime64[M]").astype("datetime64[D]").astype(np.int64)
     else:
         days = (numbers - 1970).astype("datetime64[Y]").astype("datetime64[D]").astype(np.int64)
-    return np.array([_midnight_ms(int(day), zone) for day in days], np.int64)
-
-
-@lru_cache(maxsize=20_000)
-def _midnight_ms(day: int, zone: str) -> int:
-    local = datetime.fromtimestamp(day * 86_400, UTC).replace(tzinfo=ZoneInfo(zone))
-    return round((local - _EPOCH).total_seconds() * 1000)
+    return np.array([day_start_ms(zone, _FIRST + timedelta(days=int(day))) for day in days], np.int64)
 
 
 def _year(instant_ms: int) -> int:
