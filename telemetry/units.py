@@ -11,7 +11,7 @@ from telemetry.errors import TelemetryError
 from telemetry.model import Floats
 
 
-class UnknownUnitError(TelemetryError):
+class UnknownUnit(TelemetryError):
     """A unit that is not known, or cannot be turned into the one that is needed."""
 
     kind = "invalid"
@@ -130,7 +130,7 @@ def _unit(name: str) -> _Unit:
     cleaned = name.strip()
     found = _UNITS.get(_OTHER_NAMES.get(cleaned, cleaned))
     if found is None:
-        raise UnknownUnitError(f"{name!r} is not a known unit; accepted are {', '.join(units_known())}.")
+        raise UnknownUnit(f"{name!r} is not a known unit; accepted are {', '.join(units_known())}.")
     return found
 
 
@@ -145,7 +145,7 @@ def convert(values: npt.ArrayLike, from_unit: str, to_unit: str) -> Floats:
     source, target = _unit(from_unit), _unit(to_unit)
     if source.canonical != target.canonical:
         like = sorted(name for name, unit in _UNITS.items() if unit.canonical == target.canonical)
-        raise UnknownUnitError(f"{from_unit} cannot be turned into {to_unit}; accepted are {', '.join(like)}.")
+        raise UnknownUnit(f"{from_unit} cannot be turned into {to_unit}; accepted are {', '.join(like)}.")
     if source == target:
         return found
     times, over = source.times * target.over, source.over * target.times

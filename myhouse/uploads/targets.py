@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 import numpy as np
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
-from telemetry.units import UnknownUnitError, convert
+from telemetry.units import UnknownUnit, convert
 
 from myhouse.documents.atomic import atomic
 from myhouse.documents.base import FOREVER
@@ -116,7 +116,7 @@ def _converted(values: FloatArray, column: ValueColumn, name: str) -> FloatArray
     wanted = metering.series_unit(quantity=column.quantity, kind=kind)
     try:
         return np.asarray(convert(values, column.unit, wanted), np.float64)
-    except UnknownUnitError as error:
+    except UnknownUnit as error:
         message = _("Values in %(unit)s cannot be read as %(wanted)s: %(reason)s")
         raise UnableToImport(
             message % {"unit": column.unit, "wanted": wanted, "reason": error}, field=f"{name}.unit"
