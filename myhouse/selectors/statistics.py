@@ -108,7 +108,7 @@ def _step(span: Span, step: str | None) -> Step:
         return span.step
     if step not in STEPS:
         raise UnableToReadSpan(_("The step must be one of %(steps)s.") % {"steps": ", ".join(STEPS)}, field="step")
-    return cast("Step", step)
+    return step
 
 
 def _window(now: datetime, since: datetime | None, until: datetime | None) -> _Window:
