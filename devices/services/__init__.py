@@ -1,0 +1,1 @@
+"""Every write of the device registry, by subject: registry, keys, channels, presence, swaps."""

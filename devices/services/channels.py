@@ -1,0 +1,130 @@
+"""Which measurement each point of a device feeds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.utils.translation import gettext as _
+
+from devices.errors import UnableToBindChannel
+from devices.models import Device, DeviceChannel
+from devices.state import registry_changed
+from myhouse.documents.atomic import after_commit, atomic
+from myhouse.documents.base import FOREVER
+from myhouse.documents.services import Actor, audit_record
+from myhouse.models import Measurement, MeteringPoint
+from myhouse.models.metering import PointRole, Quantity
+from myhouse.services.metering import measurement_start
+from telemetry.model import Kind
+
+OF_EVERY_METER = (
+    Quantity.POWER,
+    Quantity.VOLTAGE_L1,
+    Quantity.VOLTAGE_L2,
+    Quantity.VOLTAGE_L3,
+    Quantity.FREQUENCY,
+)
+QUANTITIES: dict[str, tuple[Quantity, ...]] = {
+    PointRole.GRID: (
+        Quantity.IMPORT,
+        Quantity.EXPORT,
+        Quantity.GAS,
+        Quantity.WATER,
+        Quantity.HEAT,
+        *OF_EVERY_METER,
+    ),
+    PointRole.PRODUCTION: (Quantity.PRODUCTION, *OF_EVERY_METER),
+    PointRole.BATTERY: (Quantity.CHARGE, Quantity.DISCHARGE, Quantity.STATE_OF_CHARGE, *OF_EVERY_METER),
+    PointRole.CONSUMER: (Quantity.CONSUMPTION, Quantity.GAS, Quantity.WATER, Quantity.HEAT, *OF_EVERY_METER),
+}
+
+
+@dataclass(frozen=True)
+class Binding:
+    """A device's point `name` measures `quantity` at `metering_point`; without a kind the quantity's usual one."""
+
+    name: str
+    metering_point: MeteringPoint
+    quantity: str
+    kind: Kind | None = None
+    interval_ms: int = 0
+
+
+@atomic
+def channel_bind(*, device: Device, binding: Binding, actor: Actor, now: datetime) -> DeviceChannel:
+    """Let a point of the device feed the measurement that runs at its metering point, or start one."""
+    channel = _bind(device=device, binding=binding, starts_at=now)
+    audit_record(
+        actor=actor,
+        action="device.channel_bound",
+        subject=device,
+        now=now,
+        details={"name": binding.name, "quantity": binding.quantity},
+    )
+    after_commit(registry_changed)
+    return channel
+
+
+@atomic
+def channel_open(*, device: Device, quantity: str, starts_at: datetime) -> DeviceChannel | None:
+    """Bind a quantity that the device sent for the first time to its own metering point.
+
+    Nothing is bound when the device has no metering point, or its point does not measure this quantity.
+    """
+    existing = DeviceChannel.objects.filter(device_id=device.pk, name=quantity).first()
+    if existing is not None:
+        return existing
+    point = device.metering_point
+    if point is None or quantity not in QUANTITIES[point.role]:
+        return None
+    binding = Binding(name=quantity, metering_point=point, quantity=quantity)
+    try:
+        channel = _bind(device=device, binding=binding, starts_at=starts_at)
+    except UnableToBindChannel:
+        # Another device measures it already: the answer to the packet says that the point is not bound.
+        return None
+    after_commit(registry_changed)
+    return channel
+
+
+def bindings_bind(*, device: Device, bindings: Iterable[Binding], now: datetime) -> None:
+    """Bind all points named at the registration of a device; call it inside that transaction."""
+    for binding in bindings:
+        _bind(device=device, binding=binding, starts_at=now)
+
+
+def _bind(*, device: Device, binding: Binding, starts_at: datetime) -> DeviceChannel:
+    point = binding.metering_point
+    if device.household_id is not None and point.household_id != device.household_id:
+        raise UnableToBindChannel(
+            _("Choose a metering point of the device's own household."), field=f"bindings.{binding.name}"
+        )
+    running = (
+        Measurement.objects.filter(metering_point_id=point.pk, quantity=binding.quantity, ends_at=FOREVER)
+        .order_by("-starts_at")
+        .first()
+    )
+    if running is None:
+        running = measurement_start(
+            metering_point=point,
+            quantity=binding.quantity,
+            starts_at=starts_at,
+            kind=binding.kind,
+            simulated=device.simulated,
+            interval_ms=binding.interval_ms,
+        )
+    taken = DeviceChannel.objects.filter(measurement_id=running.pk).exclude(device_id=device.pk, name=binding.name)
+    if taken.exists():
+        raise UnableToBindChannel(
+            _("Another device measures this quantity here: end its measurement first, or choose another point."),
+            field=f"bindings.{binding.name}",
+        )
+    channel, created = DeviceChannel.objects.get_or_create(
+        device=device, name=binding.name, defaults={"measurement": running, "created_at": starts_at}
+    )
+    if not created and channel.measurement_id != running.pk:
+        channel.measurement = running
+        channel.save(update_fields=["measurement"])
+    return channel
