@@ -28,6 +28,8 @@ except ModuleNotFoundError:
 # As many pages as are worked on at once; the rest waits its turn instead of piling up threads.
 PAGE_THREADS = 8
 DIRECT_PREFIXES = ("/ingest/", "/healthz", "/readyz")
+# The reads that must be fast; they know bearer tokens only.
+DIRECT_ENDINGS = ("/buckets", "/readings")
 
 
 class _ByPath:
@@ -38,7 +40,9 @@ class _ByPath:
         self.pages = pages
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        chosen = self.direct if scope["path"].startswith(DIRECT_PREFIXES) else self.pages
+        path = scope["path"]
+        fast = path.startswith("/api/v1/measurements/") and path.endswith(DIRECT_ENDINGS)
+        chosen = self.direct if fast or path.startswith(DIRECT_PREFIXES) else self.pages
         await chosen(scope, receive, send)
 
 

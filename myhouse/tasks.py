@@ -8,6 +8,10 @@ from django.utils import timezone
 from myhouse.documents.idempotency import records_forget
 from myhouse.documents.outbox import outbox_flush, outbox_tidy
 from myhouse.services.accounts import tokens_tidy
+from myhouse.uploads.services import uploads_tidy
+from myhouse.uploads.tasks import upload_import
+
+__all__ = ["outbox_send", "records_tidy", "upload_import"]
 
 # What the clock starts: name → task and seconds between two runs.
 BEAT = {
@@ -29,3 +33,4 @@ def records_tidy() -> None:
     records_forget(now=now)
     outbox_tidy(now=now)
     tokens_tidy(now=now)
+    uploads_tidy(now=now)

@@ -2,4 +2,14 @@
 
 from django.urls import URLPattern, URLResolver
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from myhouse.api import accounts, appliances, households, metering, schema
+from myhouse.api.readings_urls import urlpatterns as readings_patterns
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    *schema.urlpatterns,
+    *accounts.urlpatterns,
+    *households.urlpatterns,
+    *metering.urlpatterns,
+    *appliances.urlpatterns,
+    *readings_patterns,
+]

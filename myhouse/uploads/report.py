@@ -7,10 +7,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
+from django.utils.translation import gettext
 
 from myhouse.uploads.check import Checked
 from myhouse.uploads.targets import Target
 from telemetry.model import Kind
+from telemetry.rounding import MICRO, whole_sum
 from telemetry.selectors import scan
 
 _HOUR_MS = 3_600_000
@@ -58,10 +60,10 @@ def _energy(present: np.ndarray[Any, np.dtype[np.float64]], target: Target) -> i
     if not len(present) or target.series.unit not in {"W", "Wh"}:
         return None
     if target.series.kind == Kind.MEAN:
-        return round(float(present.sum()) * target.series.interval_ms / _HOUR_MS)
-    if target.series.kind == Kind.INTERVAL:
-        return round(float(present.sum()))
-    return None
+        present = present * (target.series.interval_ms / _HOUR_MS)
+    elif target.series.kind != Kind.INTERVAL:
+        return None
+    return int(whole_sum(np.rint(present * MICRO).astype(np.int64)))
 
 
 def stored_before(*, checked: Checked, targets: Sequence[Target]) -> tuple[int, int]:
@@ -89,3 +91,13 @@ def stored_before(*, checked: Checked, targets: Sequence[Target]) -> tuple[int, 
 def iso(ms: int) -> str:
     """ISO 8601 in UTC with milliseconds."""
     return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def report_shown(report: dict[str, Any]) -> dict[str, Any]:
+    """The report with its sentences in the reader's language (kept in English)."""
+    shown = dict(report)
+    if "error" in report:
+        shown["error"] = gettext(report["error"])
+    shown["reasons"] = {gettext(reason): count for reason, count in report.get("reasons", {}).items()}
+    shown["rejections"] = [{**row, "reason": gettext(row["reason"])} for row in report.get("rejections", [])]
+    return shown

@@ -25,6 +25,7 @@ from myhouse.uploads import limits
 from myhouse.uploads.check import Checked, file_check
 from myhouse.uploads.errors import FileTooLarge, ImportUnderWay, UnableToImport
 from myhouse.uploads.mapping import Mapping, mapping_read, mapping_write
+from myhouse.uploads.preview import Preview, file_preview
 from myhouse.uploads.report import report_of, stored_before
 from myhouse.uploads.rows import source_open
 from myhouse.uploads.sniff import kind_of
@@ -103,6 +104,13 @@ def name_clean(name: str) -> str:
     base = name.replace("\\", "/").rpartition("/")[2]
     shown = "".join(letter for letter in base if letter.isprintable()).lstrip("=+-@ ")
     return shown[-160:] or "file"
+
+
+def upload_preview(*, upload: Upload, mapping: Mapping | None, now: datetime) -> Preview:
+    """Read the file as an import would, and write nothing."""
+    since, until = _membership(upload, now)
+    with _stored(upload) as path:
+        return file_preview(path=path, upload=upload, mapping=mapping, since=since, until=until, now=now)
 
 
 @atomic
@@ -196,6 +204,8 @@ def _actor_of(upload: Upload) -> Actor:
 @contextmanager
 def _stored(upload: Upload) -> Iterator[Path]:
     """The file as a path on this machine, wherever it is stored."""
+    if not upload.stored_path or not default_storage.exists(upload.stored_path):
+        raise ImportUnderWay(_("The file is not kept any more. Upload it again."))
     try:
         yield Path(default_storage.path(upload.stored_path))
     except NotImplementedError:

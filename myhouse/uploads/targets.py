@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 import numpy as np
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
-from telemetry.units import UnknownUnit, convert
 
 from myhouse.documents.atomic import atomic
 from myhouse.documents.base import FOREVER
@@ -23,6 +22,7 @@ from myhouse.uploads.errors import UnableToImport
 from myhouse.uploads.mapping import ValueColumn
 from telemetry.model import Kind, Series
 from telemetry.selectors import series_get_many
+from telemetry.units import UnknownUnit, convert
 
 _RATES = {Kind.MEAN, Kind.GAUGE}
 _HOUR_MS = 3_600_000

@@ -1,0 +1,42 @@
+"""The description of the API: OpenAPI at /api/v1/schema, and a page to read and try it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.urls import path
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+from rest_framework.permissions import AllowAny
+
+
+class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    """Describes our bearer tokens."""
+
+    target_class = "myhouse.authentication.TokenAuthentication"
+    name = "token"
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
+        """Bearer in the Authorization header."""
+        return {"type": "http", "scheme": "bearer", "description": "From POST /api/v1/tokens."}
+
+
+class SchemaView(SpectacularAPIView):
+    """The OpenAPI document; public, as it holds nothing of anybody."""
+
+    permission_classes = [AllowAny]
+    authentication_classes: list[Any] = []
+
+
+class DocsView(SpectacularSwaggerSplitView):
+    """The page that shows the document; its script is a file of its own, as the policy forbids inline ones."""
+
+    permission_classes = [AllowAny]
+    authentication_classes: list[Any] = []
+    template_name = "api/docs.html"
+
+
+urlpatterns = [
+    path("schema", SchemaView.as_view(), name="api-schema"),
+    path("docs", DocsView.as_view(url_name="api-schema"), name="api-docs"),
+]
