@@ -2,4 +2,12 @@
 
 from django.urls import URLPattern, URLResolver
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from myhouse.views import accounts, appliances, household_settings, households, operator
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    *accounts.urlpatterns,
+    *households.urlpatterns,
+    *household_settings.urlpatterns,
+    *appliances.urlpatterns,
+    *operator.urlpatterns,
+]
