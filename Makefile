@@ -24,7 +24,7 @@ test-quick: install-dev ## Run the fast tests only (under two minutes)
 	$(PYTEST) -n 2 -q -m "not slow and not browser and not processes and not shared_data"
 
 check: install-dev ## Everything that can be said about the code without running it
-	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m bench.checks
+	@$(BIN)/python .ci/check
 
 bench: install-dev ## Measure, each figure beside its limit in the same run
 	$(BIN)/python -m bench

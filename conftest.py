@@ -50,6 +50,9 @@ def quick_settings() -> Iterator[None]:
     from django.conf import settings
     from django.test import override_settings
 
+    from config.messages import messages_compile
+
+    messages_compile(locale=Path(__file__).parent / "locale")
     plain = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
     with override_settings(
         STORAGES={**settings.STORAGES, "staticfiles": plain},
