@@ -14,6 +14,7 @@ from devices.drivers.spans import spans_merge
 from devices.drivers.sunspec import layout_walk
 
 DEFAULT_TIMEOUT_S = 3.0
+_SUM_DIGITS = 6  # adding up the inputs of an inverter must not leave 0.3 as 0.30000000000000004
 _SCALE_LIMIT = 10  # SunSpec scale factors lie in -10 … 10
 
 
@@ -115,8 +116,9 @@ def readings_decode(
             )
             raise UnableToUnderstand(msg)
         key = (point.role, point.quantity)
-        before = sums[key].value if key in sums else 0.0
-        sums[key] = Reading(point.quantity, before + value, point.unit, point.kind, point.role)
+        if key in sums:
+            value = round(sums[key].value + value, _SUM_DIGITS)
+        sums[key] = Reading(point.quantity, value, point.unit, point.kind, point.role)
     return list(sums.values())
 
 

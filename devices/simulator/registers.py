@@ -90,13 +90,11 @@ class SunSpecMap:
         self._fixed += [0xFFFF, 0]
         self._fill_fixed(labels)
         self.size = len(self._fixed)
-        self._written = False
 
     def write(self, moment: Moment, registers: list[int]) -> None:
         """Bring the registers up to the moment."""
-        if not self._written:
+        if registers[0] != self._fixed[0]:  # newly plugged in: everything is empty
             registers[: self.size] = self._fixed
-            self._written = True
         solar, battery = moment.powers["solar"], moment.powers["battery"]
         self._write_inverter(registers, moment, solar + battery)
         self._write_inputs(registers, moment)

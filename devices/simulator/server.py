@@ -100,6 +100,8 @@ class Simulator:
             await self._listen(offset, self.ports[offset])
 
     async def _listen(self, offset: int, port: int) -> None:
+        for served in self._at_port[offset]:
+            served.fresh_at = 0.0
         units = [_Unit(self.live, served).sim_device() for served in self._at_port[offset]]
         server = ModbusTcpServer(units, address=(LOOPBACK, port))
         assert isinstance(server.context, SimCore)

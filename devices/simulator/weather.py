@@ -88,7 +88,7 @@ def _clouds(seed: int, minute: Floats, season: float) -> tuple[Floats, Floats]:
     slow = waves(key_of(seed, _CLOUD), minute, 2160.0)
     middle = waves(key_of(seed, _CLOUD_MID), minute, 210.0)
     fast = waves(key_of(seed, _CLOUD_FAST), minute, 7.0)
-    cover = np.clip((0.66 * slow + 0.34 * middle - 0.5) * 2.3 + 0.56 + 0.09 * season, 0.0, 1.0)
+    cover = np.clip((0.66 * slow + 0.34 * middle - 0.5) * 2.3 + 0.56 + 0.17 * season, 0.0, 1.0)
     broken = 4.0 * cover * (1.0 - cover)
     passing = np.clip(1.0 - cover + broken * (fast - 0.5) * 1.1, 0.0, 1.0)
     return cover, passing
