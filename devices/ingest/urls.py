@@ -1,5 +1,11 @@
 """Where devices send their readings, under /ingest/."""
 
-from django.urls import URLPattern, URLResolver
+from django.urls import URLPattern, URLResolver, path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from devices.ingest import views
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("packets", views.packets, name="ingest-packets"),
+    path("columns", views.columns, name="ingest-columns"),
+    path("p1", views.telegram, name="ingest-p1"),
+]

@@ -1,0 +1,214 @@
+"""What follows a durable write, off the path of the request: latest values, live pages, presence, swap questions.
+
+One thread per process takes what was stored since its last turn, so that hundreds of writes a second cost
+a few round trips to Redis. What is lost here (a crash, Redis away) is never a reading: pages read the store.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+import uuid
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import numpy as np
+import numpy.typing as npt
+from django.db import close_old_connections
+
+from devices.intake import Sheet, spikes
+from devices.models import DeviceChannel
+from devices.services.swaps import swap_question_open
+from devices.state import seen_put
+from devices.targets import Target
+from telemetry.live import live_get, live_put
+from telemetry.model import Kind, Quality, Reading
+
+Places = npt.NDArray[np.intp]
+TURN_S = 0.15
+BACKLOG = 2_000
+LIVE_AGE_MS = 900_000
+STEP_BACK = 1e-6
+"""How far, relative to itself, a register may fall before that is a question: beyond float32 noise."""
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A register that went back: the two readings around the step."""
+
+    target: Target
+    before: Reading
+    after: Reading
+
+
+@dataclass
+class Relay:
+    """The thread and what waits for it; `put` never waits and never fails."""
+
+    turn_s: float = TURN_S
+    _waiting: deque[tuple[Sheet, int]] = field(default_factory=lambda: deque(maxlen=BACKLOG))
+    _wake: threading.Event = field(default_factory=threading.Event)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _busy: threading.Lock = field(default_factory=threading.Lock)
+    _thread: threading.Thread | None = None
+    _registers: dict[uuid.UUID, Reading] = field(default_factory=dict)
+
+    def put(self, sheet: Sheet, *, now_ms: int) -> None:
+        """Pass on what was just stored."""
+        self._waiting.append((sheet, now_ms))
+        if self._thread is None:
+            self._start()
+        self._wake.set()
+
+    def flush(self) -> None:
+        """Do now what waits; for the end of a process, and for tests."""
+        with self._busy:
+            self._turn()
+
+    def _start(self) -> None:
+        with self._lock:
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="devices-relay", daemon=True)
+                self._thread.start()
+
+    def _run(self) -> None:
+        while True:
+            self._wake.wait()
+            self._wake.clear()
+            try:
+                self.flush()
+            except Exception:
+                # Live values are worth a log line, never the thread that brings the next ones.
+                logger.exception("Live values were not passed on")
+            finally:
+                close_old_connections()
+            time.sleep(self.turn_s)
+
+    def _turn(self) -> None:
+        taken: list[tuple[Sheet, int]] = []
+        while self._waiting:
+            taken.append(self._waiting.popleft())
+        if not taken:
+            return
+        now_ms = max(at for _sheet, at in taken)
+        newest: dict[uuid.UUID, tuple[Target, Reading]] = {}
+        seen: dict[uuid.UUID, int] = {}
+        for sheet, at in taken:
+            seen.update({target.device_id: at for target in sheet.targets})
+            for target, reading in newest_of(sheet, after_ms=now_ms - LIVE_AGE_MS):
+                known = newest.get(target.series_id)
+                if known is None or known[1].time_ms <= reading.time_ms:
+                    newest[target.series_id] = (target, reading)
+        self._know(target for sheet, _at in taken for target in sheet.targets)
+        steps = [step for sheet, _at in taken for step in self._steps(sheet)]
+        publish(newest.values(), now_ms=now_ms)
+        seen_put(seen)
+        questions_open(steps, now_ms=now_ms)
+
+    def _know(self, targets: Iterable[Target]) -> None:
+        """Learn the last value of registers this process has not yet seen, before newer ones replace it."""
+        new = [one.series_id for one in targets if one.kind is Kind.COUNTER and one.series_id not in self._registers]
+        if new:
+            self._registers.update(live_get(new))
+
+    def _steps(self, sheet: Sheet) -> list[Step]:
+        """Return the first step back of each register in the sheet, and remember each one's last reading."""
+        registers = np.array([target.kind is Kind.COUNTER for target in sheet.targets], dtype=np.bool_)
+        order = ordered(sheet, np.flatnonzero(registers[sheet.index]))
+        if len(order) == 0:
+            return []
+        index = sheet.index[order]
+        firsts = np.flatnonzero(np.diff(index, prepend=-1))
+        lasts = np.append(firsts[1:], len(order))
+        values = sheet.values[order]
+        falls = np.flatnonzero((values[1:] < values[:-1] * (1 - STEP_BACK)) & (index[1:] == index[:-1]))
+        suspicious = set(index[falls].tolist()) if len(falls) else set()
+        steps: list[Step] = []
+        for first, last in zip(firsts.tolist(), lasts.tolist(), strict=True):
+            place = int(index[first])
+            target = sheet.targets[place]
+            before = self._registers.get(target.series_id)
+            rises = before is None or (sheet.times[order[first]] > before.time_ms and values[first] >= before.value)
+            if rises and place not in suspicious:
+                self._registers[target.series_id] = reading_at(sheet, int(order[last - 1]))
+                continue
+            step = self._step(sheet, target, order[first:last])
+            if step is not None:
+                steps.append(step)
+        return steps
+
+    def _step(self, sheet: Sheet, target: Target, rows: Places) -> Step | None:
+        """Return the first step back among these rows, which are in order of time; remember the last one."""
+        before = self._registers.get(target.series_id)
+        newer = rows[sheet.times[rows] > before.time_ms] if before else rows
+        if len(newer) == 0:
+            return None
+        self._registers[target.series_id] = reading_at(sheet, int(newer[-1]))
+        values = sheet.values[newer]
+        start = before.value if before else float(values[0])
+        previous = np.concatenate(([start], values[:-1]))
+        fell = np.flatnonzero(values < previous * (1 - STEP_BACK))
+        if len(fell) == 0:
+            return None
+        place = int(fell[0])
+        earlier = reading_at(sheet, int(newer[place - 1])) if place else before
+        return Step(target, earlier, reading_at(sheet, int(newer[place]))) if earlier else None
+
+
+def ordered(sheet: Sheet, rows: Places) -> Places:
+    """Return these rows by target and time; at no cost when they already stand so."""
+    index, times = sheet.index[rows], sheet.times[rows]
+    steps = np.diff(index)
+    if ((steps > 0) | ((steps == 0) & (np.diff(times) >= 0))).all():
+        return rows
+    return rows[np.lexsort((times, index))]
+
+
+def reading_at(sheet: Sheet, row: int) -> Reading:
+    """Return one row of the sheet."""
+    return Reading(int(sheet.times[row]), float(sheet.values[row]), Quality(int(sheet.quality[row])))
+
+
+def newest_of(sheet: Sheet, *, after_ms: int) -> list[tuple[Target, Reading]]:
+    """Return the newest reading of each target later than `after_ms`, without those in quarantine."""
+    order = ordered(sheet, np.flatnonzero((sheet.times > after_ms) & ~spikes(sheet)))
+    last = order[np.flatnonzero(np.diff(sheet.index[order], append=-1))]
+    return [(sheet.targets[int(sheet.index[row])], reading_at(sheet, int(row))) for row in last]
+
+
+def publish(newest: Iterable[tuple[Target, Reading]], *, now_ms: int) -> None:
+    """Make the newest readings the latest ones, and send them to the open pages of their households."""
+    fresh = list(newest)
+    if not fresh:
+        return
+    from myhouse.services.live import live_publish
+
+    live_put({target.series_id: reading for target, reading in fresh})
+    households: dict[uuid.UUID, dict[str, dict[str, float]]] = {}
+    for target, reading in fresh:
+        values = households.setdefault(target.household_id, {})
+        values[target.measurement_id.hex] = {"t": reading.time_ms, "v": reading.value}
+    now = datetime.fromtimestamp(now_ms / 1000, UTC)
+    for household_id, values in households.items():
+        live_publish(household_id=household_id, values=values, now=now)
+
+
+def questions_open(steps: Iterable[Step], *, now_ms: int) -> None:
+    """Ask the household about each register that went back."""
+    for step in steps:
+        channel = DeviceChannel.objects.filter(pk=step.target.channel_id).first()
+        if channel is not None:
+            swap_question_open(
+                channel=channel,
+                before=(datetime.fromtimestamp(step.before.time_ms / 1000, UTC), step.before.value),
+                after=(datetime.fromtimestamp(step.after.time_ms / 1000, UTC), step.after.value),
+                now=datetime.fromtimestamp(now_ms / 1000, UTC),
+            )
+
+
+relay = Relay()
