@@ -1,0 +1,125 @@
+"""The household page under twenty visitors who read for a second between pages, beside a page that does nothing."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+
+from bench.browsing import Client
+from bench.rows import Row
+from bench.serving import ROOT, serving
+
+CLIENTS = 20
+PAUSE_SECONDS = 1.0
+ROUNDS = 20
+TARGET_MS = 120.0
+TARGET_QUERIES = 15
+
+
+def rows() -> list[Row]:
+    """Measure the page, the page that does nothing, and the number of queries."""
+    from django.conf import settings
+
+    with serving(var=settings.VAR_DIR) as served:
+        address, password = served.logins["household"]
+        page = Client(served.url).sign_in("/sign-in/", address, password)
+        visitors = []
+        first = Client(served.url)
+        first.sign_in("/sign-in/", address, password)
+        for _ in range(CLIENTS):
+            # Signing in is bounded per minute: twenty connections share one session.
+            visitor = Client(served.url)
+            visitor.cookies = dict(first.cookies)
+            visitors.append(visitor)
+        times = visit(visitors, page)
+        with nothing() as url:
+            floor = visit([Client(url) for _ in range(CLIENTS)], "/")
+    p95, floor_p95 = (float(np.percentile(measured, 95)) for measured in (times, floor))
+    queries = count_queries(address, page)
+    return [
+        Row(
+            "household page, 20 clients, p95",
+            p95,
+            "ms",
+            f"≤ {TARGET_MS:.0f} ms",
+            met=p95 <= TARGET_MS,
+            limit=floor_p95,
+            limit_name="no-op view",
+            note=f"{len(times)} pages, p50 {np.percentile(times, 50):.1f} ms; {page.split('?')[0].count('/')} path parts",
+        ),
+        Row("household page, queries", queries, "", f"≤ {TARGET_QUERIES}", met=queries <= TARGET_QUERIES),
+    ]
+
+
+def visit(visitors: list[Client], page: str) -> list[float]:
+    """Let all visitors read at once; returns every page's milliseconds but for each one's first."""
+    times: list[float] = []
+    lock = threading.Lock()
+
+    def read(visitor: Client, number: int) -> None:
+        time.sleep(PAUSE_SECONDS * number / CLIENTS)
+        for turn in range(ROUNDS):
+            started = time.perf_counter()
+            status, _, _ = visitor.request("GET", page)
+            took = (time.perf_counter() - started) * 1000
+            assert status == 200, status
+            if turn:
+                with lock:
+                    times.append(took)
+            time.sleep(PAUSE_SECONDS)
+
+    threads = [threading.Thread(target=read, args=(visitor, number)) for number, visitor in enumerate(visitors)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(times) == CLIENTS * (ROUNDS - 1)
+    return times
+
+
+@contextmanager
+def nothing() -> Iterator[str]:
+    """Serve the page that does nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "uvicorn", "bench.noop:application", "--port", str(port), "--lifespan", "off"]
+    command += ["--loop", "uvloop", "--http", "httptools", "--log-level", "error", "--no-access-log"]
+    server = subprocess.Popen(command, cwd=ROOT, env=dict(os.environ))
+    try:
+        until = time.monotonic() + 20
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", port), timeout=1).close()
+                break
+            except OSError:
+                assert time.monotonic() < until, "the page that does nothing was not served"
+                time.sleep(0.05)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def count_queries(address: str, page: str) -> int:
+    """Count the queries of one view of the page, session and user included."""
+    from django.contrib.auth import get_user_model
+    from django.db import connection
+    from django.test import Client as DjangoClient
+    from django.test.utils import CaptureQueriesContext
+
+    client = DjangoClient(HTTP_HOST="localhost")
+    client.force_login(get_user_model().objects.get(email=address))
+    client.get(page)
+    with CaptureQueriesContext(
+        connection,
+    ) as captured:
+        assert client.get(page).status_code == 200
+    return len(captured)
