@@ -46,7 +46,7 @@ class Home:
     measurements: list[Measurement]
     contracts: list[Contract]
     figures: Figures
-    _meters: dict[tuple[int, int], list[Meter]] = field(default_factory=dict)
+    _meters: dict[tuple[int, int, bool], list[Meter]] = field(default_factory=dict)
 
     @property
     def country(self) -> str:
@@ -76,14 +76,17 @@ class Home:
     def _energies(self) -> list[Measurement]:
         return [m for m in self.measurements if m.quantity in _REGISTERS_AND_POWER[self.roles[m.metering_point_id]]]
 
-    def meters(self, start_ms: int, end_ms: int) -> list[Meter]:
-        """Read every energy of the run in one go, sub-meters too; powers only where a register does not cover it."""
-        key = (start_ms, end_ms)
+    def meters(self, start_ms: int, end_ms: int, *, subs: bool = True) -> list[Meter]:
+        """Read every energy of the run in one go; powers only where a register does not cover it.
+
+        Without `subs` sub-meters are left out, unless they must stand in for a meter at the grid connection.
+        """
+        key = (start_ms, end_ms, subs)
         if key not in self._meters:
-            self._meters[key] = self._read(start_ms, end_ms)
+            self._meters[key] = self._read(start_ms, end_ms, subs=subs)
         return self._meters[key]
 
-    def _read(self, start_ms: int, end_ms: int) -> list[Meter]:
+    def _read(self, start_ms: int, end_ms: int, *, subs: bool) -> list[Meter]:
         chosen = [m for m in self._energies() if _ms(m.starts_at) < end_ms and _ms(m.ends_at) > start_ms]
         covered = {
             m.metering_point_id
@@ -91,9 +94,12 @@ class Home:
             if m.quantity != Quantity.POWER and _ms(m.starts_at) <= start_ms and _ms(m.ends_at) >= end_ms
         }
         chosen = [m for m in chosen if m.quantity != Quantity.POWER or m.metering_point_id not in covered]
+        if not subs and any(self.roles[point] == PointRole.GRID for point in covered):
+            chosen = [m for m in chosen if self.roles[m.metering_point_id] != PointRole.CONSUMER]
         if not chosen or start_ms >= end_ms:
             return []
-        found = telemetry.quarters(series_ids=[m.series_id for m in chosen], start_ms=start_ms, end_ms=end_ms)
+        ids = [m.series_id for m in chosen]
+        found = telemetry.quarters(series_ids=ids, start_ms=start_ms, end_ms=end_ms)
         return [
             Meter(
                 point_id=m.metering_point_id,

@@ -70,7 +70,7 @@ def statistics(
     home = home_load(household=household, now=now)
     start, end = window.clip(int(edges[0]), int(edges[-1]))
     meters = home.meters(start, end)
-    ledger = _ledger(home, start, end, window)
+    ledger = _ledger(home, start, end, window, subs=True)
     sums = _sums(ledger, edges, window, home)
     return Statistics(
         household_id=household.pk,
@@ -122,12 +122,12 @@ def _ms(moment: datetime) -> int:
     return int(moment.timestamp() * 1000)
 
 
-def _ledger(home: Home, start: int, end: int, window: _Window) -> Ledger:
+def _ledger(home: Home, start: int, end: int, window: _Window, *, subs: bool = False) -> Ledger:
     """Price a run; what tiers and monthly peaks need from before (and after) it is read along and cut off again."""
     zone = home.household.time_zone
     low, high = _priced_run(home.contracts, start, end, zone, window)
     starts = np.arange(low, high, QUARTER_MS, dtype=np.int64)
-    flows = flows_of(starts, home.main_meters(home.meters(low, high)))
+    flows = flows_of(starts, home.main_meters(home.meters(low, high, subs=subs)))
     ledger = ledger_of(
         flows=flows,
         contracts=home.contracts,

@@ -11,7 +11,7 @@ import numpy as np
 from myhouse.statistics.flows import Flags, Flows, Ints
 from myhouse.statistics.model import Totals
 from myhouse.statistics.sources import EnergyShare
-from myhouse.tariffs.exact import Exact
+from myhouse.tariffs.exact import Exact, running
 from myhouse.tariffs.pricing import Charges, Market, charges
 from myhouse.tariffs.terms import Terms
 from telemetry.rounding import whole
@@ -41,7 +41,7 @@ class Money:
 
     def per_bucket(self, cuts: Ints) -> tuple[int | None, ...]:
         """Return whole µct per bucket, rounded once; nothing where no contract holds."""
-        known = np.concatenate(([0], np.cumsum(self.known)))[cuts]
+        known = running(self.known)[cuts]
         return tuple(a if k else None for a, k in zip(self.amount.between(cuts), np.diff(known).tolist(), strict=True))
 
 
@@ -88,18 +88,19 @@ def money_of(
 ) -> tuple[Money, dict[str, Exact]]:
     """Price energy by the contract that holds at each time; also return the parts before VAT."""
     count = len(starts)
-    total, known, unpriced = Exact.zeros(count), np.zeros(count, np.bool_), np.zeros(count, np.bool_)
-    parts = {name: Exact.zeros(count) for name in ("energy", "levies", "fixed", "capacity")}
+    total, known, unpriced = Exact(count), np.zeros(count, np.bool_), np.zeros(count, np.bool_)
+    parts = dict.fromkeys(("energy", "levies", "fixed", "capacity"), total)
     for contract in contracts:
         first, end = np.searchsorted(starts, (contract.starts_ms, contract.ends_ms)).tolist()
         if contract.direction != direction or first >= end:
             continue
         found: Charges = charges(contract.terms, starts[first:end], energy[first:end], zone, market)
+        if end - first == count:
+            return Money(found.gross, ~known, found.unpriced), {name: getattr(found, name) for name in parts}
         total += found.gross.placed(first, count)
         known[first:end] = True
         unpriced[first:end] |= found.unpriced
-        for name in parts:
-            parts[name] += getattr(found, name).placed(first, count)
+        parts = {name: amount + getattr(found, name).placed(first, count) for name, amount in parts.items()}
     return Money(total, known, unpriced), parts
 
 
@@ -117,24 +118,29 @@ def ledger_of(
     sold, earned, _co2 = _shares(shares, "export", flows.exported)
     supplied = flows.imported - bought
     used = np.maximum(flows.consumption, 0)
+    held = _held(factors)
     known = {"starts": flows.starts, "zone": zone, "market": market}
     cost, parts = money_of(contracts=contracts, direction="import", energy=supplied, **known)  # type: ignore[arg-type]
     income, _parts = money_of(contracts=contracts, direction="export", energy=flows.exported - sold, **known)  # type: ignore[arg-type]
     alone, _parts = money_of(contracts=contracts, direction="import", energy=used, **known)  # type: ignore[arg-type]
-    grid = _emission(supplied, _held(factors))
+    grid = _emission(supplied, held)
     return Ledger(
         flows=flows,
         community=bought,
-        cost=Money(cost.amount + Exact.of_whole(paid), cost.known | (paid != 0), cost.unpriced),
-        income=Money(income.amount + Exact.of_whole(earned), income.known | (earned != 0), income.unpriced),
+        cost=_with(cost, paid) if shares else cost,
+        income=_with(income, earned) if shares else income,
         alone=alone,
         parts=parts,
         co2_grid=grid,
         co2_own=_emission(np.maximum(flows.own_use, 0), np.full_like(factors, OWN_EMISSION_MG_KWH)),
         co2_community=community_co2,
-        co2_alone=_emission(used, _held(factors)),
+        co2_alone=_emission(used, held),
         co2_known=bool((factors != NO_FACTOR).any()),
     )
+
+
+def _with(money: Money, more: Ints) -> Money:
+    return Money(money.amount + Exact.of_whole(more), money.known | (more != 0), money.unpriced)
 
 
 def _shares(shares: Sequence[EnergyShare], direction: str, metered: Ints) -> tuple[Ints, Ints, Ints]:
@@ -151,14 +157,16 @@ def _shares(shares: Sequence[EnergyShare], direction: str, metered: Ints) -> tup
 
 def _emission(energy: Ints, factor_mg_kwh: Ints) -> Ints:
     """Return µg: thousandths of a Wh times mg per kWh are millionths of a mg."""
+    if not factor_mg_kwh.any():
+        return np.zeros_like(energy)
     return energy // 1000 * factor_mg_kwh // 1000
 
 
 def _held(factors: Ints) -> Ints:
     """Let the last known factor hold where one is missing (before the first: that one)."""
     known = factors != NO_FACTOR
-    if not known.any():
-        return np.zeros_like(factors)
+    if known.all() or not known.any():
+        return np.where(known, factors, 0)
     last = np.maximum.accumulate(np.where(known, np.arange(len(factors)), -1))
     held: Ints = factors[np.where(last < 0, int(np.argmax(known)), last)]
     return held
@@ -224,7 +232,7 @@ def sums_of(ledger: Ledger, cuts: Ints, future: Ints) -> Sums:
 
 def _sum(values: Ints | Flags, cuts: Ints) -> Ints:
     """Add up each bucket exactly."""
-    summed: Ints = np.diff(np.concatenate(([0], np.cumsum(values, dtype=np.int64)))[cuts])
+    summed: Ints = np.diff(running(values)[cuts])
     return summed
 
 

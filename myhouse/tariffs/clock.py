@@ -30,17 +30,28 @@ class LocalClock:
 
 
 def local_clock(starts_ms: Ints, zone: str) -> LocalClock:
-    """Read the wall clock of a zone at every start."""
+    """Read the wall clock of a zone at every start; an unbroken run asked for again is remembered."""
+    count = len(starts_ms)
+    if count and int(starts_ms[-1]) - int(starts_ms[0]) == (count - 1) * QUARTER_MS:
+        return _clock_of_run(int(starts_ms[0]), count, zone)
+    return _clock_of(starts_ms, zone)
+
+
+@lru_cache(maxsize=6)
+def _clock_of_run(start_ms: int, count: int, zone: str) -> LocalClock:
+    return _clock_of(start_ms + np.arange(count, dtype=np.int64) * QUARTER_MS, zone)
+
+
+def _clock_of(starts_ms: Ints, zone: str) -> LocalClock:
     local = starts_ms + offsets_ms(starts_ms, zone)
-    day, rest = np.divmod(local, DAY_MS)
-    days = day.astype("datetime64[D]")
-    month = days.astype("datetime64[M]").astype(np.int64)
+    day = local // DAY_MS
+    month = day.astype("datetime64[D]").astype("datetime64[M]").astype(np.int64)
     return LocalClock(
         day=day,
         month=month,
         year=month // 12 + 1970,
         weekday=(day + 3) % 7,
-        quarter=rest // QUARTER_MS,
+        quarter=(local - day * DAY_MS) // QUARTER_MS,
     )
 
 

@@ -1,12 +1,13 @@
-"""Exact money for many quarter-hours at once: whole micro-cents plus a part of it, never a float.
+"""Exact money for many quarter-hours at once: whole numbers with a weight, never a float.
 
-1 micro-cent (µct) is 1e-6 cent; a euro is 1e8 µct. Energy in µWh times a price in µct per Wh, and VAT in
-per mille on top, is exact in billionths of a micro-cent, and that is what is kept until the edges of an answer.
+1 micro-cent (µct) is 1e-6 cent; a euro is 1e8 µct. Energy in µWh times a price in µct per Wh, with VAT in per mille
+on top, is a whole number of billionths of a micro-cent; nothing is rounded before the edges of an answer.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,47 +17,39 @@ NANO = 1_000_000_000
 MICRO = 1_000_000
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Exact:
-    """An amount per quarter-hour: `whole` µct + `nano` billionths of one, 0 ≤ nano < 1e9."""
+    """An amount per quarter-hour: the sum of `values × weight`, a weight being in billionths of a micro-cent.
 
-    whole: Ints
-    nano: Ints
+    Values are added up as int64 (room for ten years of quarter-hours), weights applied to the sums as Python
+    integers: so a price that is the same all the time costs no work per quarter-hour.
+    """
 
-    @classmethod
-    def zeros(cls, count: int) -> Exact:
-        """Return nothing, `count` times."""
-        return cls.of_whole(np.zeros(count, np.int64))
+    count: int
+    terms: tuple[tuple[Ints, int], ...] = ()
 
     @classmethod
     def of_whole(cls, micro_cents: Ints) -> Exact:
         """Return whole micro-cents."""
-        return cls(micro_cents, np.zeros_like(micro_cents))
+        return cls(len(micro_cents), ((micro_cents, NANO),))
 
     @classmethod
     def of_product(cls, energy_micro_wh: Ints, price: Ints | int) -> Exact:
-        """Return energy (µWh) times price (µct per Wh); |price| must be below 1e9."""
-        part: Ints = energy_micro_wh % MICRO * price
-        whole: Ints = energy_micro_wh // MICRO * price + part // MICRO
-        nano: Ints = part % MICRO * 1000
-        return cls(whole, nano)
+        """Return energy (µWh) times price (µct per Wh); a price that varies must stay below 1e7."""
+        if isinstance(price, int):
+            return cls(len(energy_micro_wh), ((energy_micro_wh, price * 1000),) if price else ())
+        wh = energy_micro_wh // MICRO
+        rest = energy_micro_wh - wh * MICRO
+        return cls(len(energy_micro_wh), ((wh * price, NANO), (rest * price, 1000)))
 
     def __add__(self, other: Exact) -> Exact:
         """Add quarter by quarter."""
-        carry, nano = np.divmod(self.nano + other.nano, NANO)
-        return Exact(self.whole + other.whole + carry, nano)
-
-    def __sub__(self, other: Exact) -> Exact:
-        """Subtract quarter by quarter."""
-        carry, nano = np.divmod(self.nano - other.nano, NANO)
-        return Exact(self.whole - other.whole + carry, nano)
+        return Exact(self.count, self.terms + other.terms)
 
     def with_vat(self, per_mille: int) -> Exact:
-        """Return the amounts with VAT on top; exact for amounts made by `of_product` and `of_whole`."""
-        factor = 1000 + per_mille
-        whole, rest = np.divmod(self.whole * factor, 1000)
-        carry, nano = np.divmod(rest * MICRO + self.nano // 1000 * factor, NANO)
-        return Exact(whole + carry, nano)
+        """Return the amounts with VAT on top; once only, since a weight is exact in thousandths."""
+        assert all(weight % 1000 == 0 for _values, weight in self.terms)
+        return Exact(self.count, tuple((values, weight // 1000 * (1000 + per_mille)) for values, weight in self.terms))
 
     def between(self, cuts: Ints) -> list[int]:
         """Return whole µct per bucket [cuts[i], cuts[i+1]) of quarter positions.
@@ -64,26 +57,30 @@ class Exact:
         The only rounding: the running sum is rounded half up at each cut, so buckets add up to the whole span
         rounded once.
         """
-        whole = np.concatenate(([0], np.cumsum(self.whole)))[cuts]
-        nano = np.concatenate(([0], np.cumsum(self.nano)))[cuts]
-        rounded = whole + (nano + NANO // 2) // NANO
-        return [int(amount) for amount in np.diff(rounded)]
+        sums = [0] * len(cuts)
+        for values, weight in self.terms:
+            for i, value in enumerate(running(values)[cuts].tolist()):
+                sums[i] += value * weight
+        rounded = [(amount + NANO // 2) // NANO for amount in sums]
+        return [after - before for before, after in pairwise(rounded)]
 
     def total(self) -> int:
         """Return the sum in whole µct, rounded once."""
-        return sum(self.between(np.array([0, len(self.whole)])))
-
-    def where(self, mask: NDArray[np.bool_]) -> Exact:
-        """Keep the amounts where the mask holds, nothing elsewhere."""
-        return Exact(np.where(mask, self.whole, 0), np.where(mask, self.nano, 0))
+        return sum(self.between(np.array([0, self.count])))
 
     def placed(self, first: int, count: int) -> Exact:
         """Return `count` quarters of which ours begin at position `first`; the others are nothing."""
-        result = Exact.zeros(count)
-        result.whole[first : first + len(self.whole)] = self.whole
-        result.nano[first : first + len(self.nano)] = self.nano
-        return result
+        after = count - first - self.count
+        return Exact(count, tuple((np.pad(values, (first, after)), weight) for values, weight in self.terms))
 
     def __getitem__(self, part: slice) -> Exact:
         """Return a run of quarters."""
-        return Exact(self.whole[part], self.nano[part])
+        start, stop, _step = part.indices(self.count)
+        return Exact(stop - start, tuple((values[part], weight) for values, weight in self.terms))
+
+
+def running(values: NDArray[np.int64] | NDArray[np.bool_]) -> Ints:
+    """Return the sums of the first 0, 1, 2 … values."""
+    sums = np.zeros(len(values) + 1, np.int64)
+    np.cumsum(values, out=sums[1:])
+    return sums

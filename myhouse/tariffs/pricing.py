@@ -15,11 +15,12 @@ from numpy.typing import NDArray
 from myhouse.tariffs.clock import QUARTER_MS, LocalClock, local_clock, period_edges_ms
 from myhouse.tariffs.exact import MICRO, Exact, Ints
 from myhouse.tariffs.holidays import holiday_mask
-from myhouse.tariffs.terms import Capacity, Dynamic, Fee, Flat, Terms, Tiers, TimeOfUse
+from myhouse.tariffs.terms import Capacity, Dynamic, Flat, Terms, Tiers, TimeOfUse
 from myhouse.tariffs.zones import HOLIDAY, zone_table
 
 # No market price was published for this quarter-hour; never mixed into a sum.
 UNKNOWN = np.iinfo(np.int64).min
+Unit = Literal["day", "month", "year"]
 
 
 class Market(Protocol):
@@ -107,16 +108,19 @@ def charges(
     unpriced = np.zeros(count, np.bool_)
     if isinstance(terms.price, Tiers):
         energy = _tiered(terms.price, clock, energy_micro_wh)
+    elif isinstance(terms.price, Flat):
+        energy = Exact.of_product(energy_micro_wh, terms.price.uct_per_wh)
     else:
         prices = price_per_quarter(terms, starts_ms, zone, market)
         missing = prices == UNKNOWN
         unpriced = missing & (energy_micro_wh != 0)
         energy = Exact.of_product(energy_micro_wh, np.where(missing, 0, prices))
-    levies = Exact.of_product(energy_micro_wh, sum(levy.uct_per_wh for levy in terms.levies))
-    fixed = Exact.zeros(count)
-    for fee in terms.fees:
-        fixed += _spread(fee, starts_ms, clock, zone)
-    capacity = Exact.zeros(count)
+    levies = fixed = capacity = Exact(count)
+    if terms.levies:
+        levies = Exact.of_product(energy_micro_wh, sum(levy.uct_per_wh for levy in terms.levies))
+    for unit in sorted({fee.per for fee in terms.fees}):
+        amount = sum(fee.uct for fee in terms.fees if fee.per == unit)
+        fixed += _spread(amount, unit, starts_ms, clock, zone)
     if terms.capacity is not None:
         capacity = _capacity(terms.capacity, starts_ms, clock, energy_micro_wh, zone)
     gross = (energy + levies + fixed + capacity).with_vat(terms.vat_per_mille)
@@ -162,7 +166,7 @@ def _tiered(price: Tiers, clock: LocalClock, energy: Ints) -> Exact:
     first = np.searchsorted(period, period, side="left")  # where each quarter's period begins
     after = running - np.concatenate(([0], running))[first]
     before = after - energy
-    result, low = Exact.zeros(len(energy)), 0
+    result, low = Exact(len(energy)), 0
     for tier in price.tiers:
         high = np.iinfo(np.int64).max if tier.up_to_wh is None else tier.up_to_wh * MICRO
         inside = np.clip(after, low, high) - np.clip(before, low, high)
@@ -171,30 +175,47 @@ def _tiered(price: Tiers, clock: LocalClock, energy: Ints) -> Exact:
     return result
 
 
-def _spread(fee: Fee, starts_ms: Ints, clock: LocalClock, zone: str) -> Exact:
+def _spread(uct: int, unit: Unit, starts_ms: Ints, clock: LocalClock, zone: str) -> Exact:
     """Give each quarter-hour its part of the period's fee: whole µct that add up to the fee over the whole period."""
-    numbers = {"day": clock.day, "month": clock.month, "year": clock.year}[fee.per]
-    amounts = np.full(len(np.unique(numbers)), fee.uct, np.int64)
-    return Exact.of_whole(_parts(amounts, numbers, starts_ms=starts_ms, zone=zone, unit=fee.per))
+    runs = _Runs.of({"day": clock.day, "month": clock.month, "year": clock.year}[unit])
+    amounts = np.full(len(runs.numbers), uct, np.int64)
+    return Exact.of_whole(_parts(amounts, runs, starts_ms=starts_ms, zone=zone, unit=unit))
 
 
-def _parts(amounts: Ints, numbers: Ints, *, starts_ms: Ints, zone: str, unit: str) -> Ints:
-    """Split one amount per period (in the order of the periods) over the quarter-hours of the whole period."""
-    periods, which = np.unique(numbers, return_inverse=True)
-    edges = period_edges_ms(np.concatenate((periods, periods + 1)), zone, unit)
-    begins, ends = edges[: len(periods)], edges[len(periods) :]
-    count = ((ends - begins) // QUARTER_MS)[which]
-    position = (starts_ms - begins[which]) // QUARTER_MS
-    amount = amounts[which]
-    parts: Ints = amount * (position + 1) // count - amount * position // count
-    return parts
+@dataclass(frozen=True, eq=False)
+class _Runs:
+    """Days, months or years that follow each other: their numbers, and how many quarter-hours each has here."""
+
+    numbers: Ints
+    firsts: NDArray[np.intp]
+    lengths: NDArray[np.intp]
+
+    @classmethod
+    def of(cls, numbers: Ints) -> _Runs:
+        """Find where a rising row of numbers changes."""
+        firsts = np.concatenate(([0], np.flatnonzero(np.diff(numbers)) + 1)) if len(numbers) else np.zeros(0, np.intp)
+        return cls(numbers[firsts], firsts, np.diff(np.append(firsts, len(numbers))))
+
+
+def _parts(amounts: Ints, runs: _Runs, *, starts_ms: Ints, zone: str, unit: Unit) -> Ints:
+    """Split one amount per period over the quarter-hours of the whole period."""
+    begins = period_edges_ms(runs.numbers, zone, unit)
+    ends = period_edges_ms(runs.numbers + 1, zone, unit)
+    parts = []
+    for amount, begin, end, first, length in zip(
+        amounts.tolist(), begins.tolist(), ends.tolist(), runs.firsts.tolist(), runs.lengths.tolist(), strict=True
+    ):
+        count = (end - begin) // QUARTER_MS
+        position = (int(starts_ms[first]) - begin) // QUARTER_MS
+        reached = amount * np.arange(position, position + length + 1, dtype=np.int64) // count
+        parts.append(np.diff(reached))
+    return np.concatenate(parts) if parts else np.zeros(0, np.int64)
 
 
 def _capacity(capacity: Capacity, starts_ms: Ints, clock: LocalClock, energy: Ints, zone: str) -> Exact:
     """Charge each month's highest quarter-hour (mean W, rounded half up) and spread it over the month."""
-    months, which = np.unique(clock.month, return_inverse=True)
-    peaks = np.zeros(len(months), np.int64)
-    np.maximum.at(peaks, which, energy)
+    runs = _Runs.of(clock.month)
+    peaks = np.maximum.reduceat(energy, runs.firsts) if len(energy) else energy
     watts = np.maximum((peaks * 4 * 2 + MICRO) // (2 * MICRO), capacity.minimum_w)
     amounts = watts * capacity.uct_per_w_month
-    return Exact.of_whole(_parts(amounts, clock.month, starts_ms=starts_ms, zone=zone, unit="month"))
+    return Exact.of_whole(_parts(amounts, runs, starts_ms=starts_ms, zone=zone, unit="month"))
