@@ -1,4 +1,4 @@
-"""A signed-in client for benchmarks: a cookie jar, one kept-alive connection, nothing that costs more than the page."""
+"""A signed-in client for benchmarks: a cookie jar and a kept-alive connection, cheaper than any page."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ def rows() -> list[Row]:
             met=p95 <= TARGET_MS,
             limit=floor_p95,
             limit_name="no-op view",
-            note=f"{len(times)} pages, p50 {np.percentile(times, 50):.1f} ms; {page.split('?')[0].count('/')} path parts",
+            note=f"{len(times)} pages, p50 {np.percentile(times, 50):.1f} ms",
         ),
         Row("household page, queries", queries, "", f"≤ {TARGET_QUERIES}", met=queries <= TARGET_QUERIES),
     ]
