@@ -2,9 +2,10 @@
 
 from django.urls import URLPattern, URLResolver
 
-from myhouse.views import accounts, appliances, household_settings, households, operator
+from myhouse.views import accounts, appliances, household_settings, households, landing, operator
 
 urlpatterns: list[URLPattern | URLResolver] = [
+    *landing.urlpatterns,
     *accounts.urlpatterns,
     *households.urlpatterns,
     *household_settings.urlpatterns,

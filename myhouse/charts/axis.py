@@ -11,7 +11,7 @@ from myhouse.charts.svg import element, per_cent, text
 from myhouse.formatting import number
 
 GUTTER = 48  # pixels for the labels at the side
-TOP = 8  # room for half a line of text above the highest label
+TOP = 26  # room for the unit above the highest label
 BELOW = 26  # room for the times
 
 
@@ -33,12 +33,12 @@ def axis_unit(scale: Scale, units: Sequence[str]) -> AxisUnit:
 
 
 def side_labels(scale: Scale, unit: AxisUnit, language: str) -> str:
-    """Return the labels of the value axis, right-aligned in the gutter; the highest one names the unit."""
+    """Return the labels of the value axis, right-aligned in the gutter, the unit above them."""
     step = scale.step / unit.per
     decimals = 0 if step >= 1 and step == round(step) else (1 if round(step * 10, 6) == round(step * 10) else 2)
-    parts = []
+    parts = [text(unit.name, x=GUTTER - 8, y=12, text_anchor="end", class_="chart__label chart__unit")]
     for tick in scale.ticks:
-        label = number(tick / unit.per, decimals, language)
+        label = number(tick / unit.per, 0 if abs(tick) < scale.step / 1e6 else decimals, language)
         parts.append(text(label, x=GUTTER - 8, y=TOP + scale.y(tick) + 4, text_anchor="end", class_="chart__label"))
     return "".join(parts)
 
@@ -59,10 +59,10 @@ def rules(scale: Scale) -> str:
 
 
 def time_labels(ticks: Sequence[Tick], *, y: float) -> str:
-    """Return the labels of the time axis; those at the ends stay inside the plot."""
+    """Return the labels of the time axis; those at the very ends stay inside the plot."""
     parts = []
     for tick in ticks:
-        anchor = "start" if tick.at < 0.02 else ("end" if tick.at > 0.98 else "middle")
+        anchor = "start" if tick.at <= 0 else ("end" if tick.at >= 1 else "middle")
         name = "chart__label chart__label--minor" if tick.minor else "chart__label"
         parts.append(text(tick.label, x=per_cent(tick.at), y=y, text_anchor=anchor, class_=name))
     return "".join(parts)

@@ -49,6 +49,7 @@ class CurveInput:
     height: float = 220
     least: float = 100.0
     top: float | None = None
+    steps: int = 6
 
 
 def curve_chart(given: CurveInput) -> Chart:
@@ -56,7 +57,9 @@ def curve_chart(given: CurveInput) -> Chart:
     stacks_up, stacks_down = stack(given.above, 1), stack(given.below, -1)
     tops = [value for _layer, edges in (*stacks_up, *stacks_down) for pair in edges if pair for value in pair]
     tops += [value for line in given.lines for value in line.values if value is not None]
-    scale = Scale.around(tops if given.top is None else [given.top], height=given.height, least=given.least)
+    scale = Scale.around(
+        tops if given.top is None else [given.top], height=given.height, steps=given.steps, least=given.least
+    )
     unit = axis.axis_unit(scale, given.units)
     bottom = axis.TOP + given.height
     total = bottom + (BAND_GAP + BAND if given.band else 0) + axis.BELOW

@@ -28,7 +28,7 @@ class Scale:
     height: float
 
     @classmethod
-    def around(cls, values: Iterable[float | None], *, height: float, steps: int = 4, least: float = 1.0) -> Scale:
+    def around(cls, values: Iterable[float | None], *, height: float, steps: int = 6, least: float = 1.0) -> Scale:
         """Return the axis that holds zero and all values, and at least up to `least`."""
         known = [value for value in values if value is not None and math.isfinite(value)]
         low, high = min([0.0, *known]), max([0.0, *known])

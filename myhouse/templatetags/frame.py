@@ -37,6 +37,7 @@ HOUSEHOLD_ENTRIES = (
     Entry("uploads", _("Files"), of_household=True),
     Entry("devices", _("Devices"), of_household=True),
     Entry("members", _("Members"), of_household=True),
+    Entry("settings", _("Settings"), of_household=True),
 )
 MEMBER_ENTRIES = (Entry("account", _("Account")),)
 GUEST_ENTRIES = (Entry("sign-in", _("Sign in")), Entry("sign-up", _("Sign up")))

@@ -15,9 +15,16 @@ from myhouse import formatting
 from myhouse.charts.bars import BarInput, bar_chart
 from myhouse.charts.curve import Band, CurveInput, curve_chart
 from myhouse.charts.model import Chart, KeyItem, Layer, Row, Tick
+from myhouse.statistics.span import Span
+from myhouse.views import figures as wording
 
 if TYPE_CHECKING:
-    from myhouse.statistics.model import DayCurve, Span, Statistics
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from myhouse.statistics.model import DayCurve, Statistics
+
+    Ints = NDArray[np.int64]
 
 POWER_UNITS = ("W", "kW", "MW")
 ENERGY_UNITS = ("Wh", "kWh", "MWh", "GWh")
@@ -39,7 +46,7 @@ def day_ticks(start_ms: int, end_ms: int, zone: str) -> list[Tick]:
         if local.minute == 0 and local.hour % 3 == 0:
             place = (at.timestamp() * 1000 - start_ms) / (end_ms - start_ms)
             label = "24:00" if at == last and moment.hour == 0 else f"{local.hour:02d}:00"
-            ticks.append(Tick(place, label, minor=local.hour % 6 != 0))
+            ticks.append(Tick(place, label, minor=local.hour % 6 != 0 or place <= 0 or place >= 1))
         at += timedelta(hours=1)
     return ticks
 
@@ -65,7 +72,7 @@ def day_chart(*, curve: DayCurve, totals: Statistics, name: str = "day") -> Char
     language = get_language() or "en"
     currency, sums = totals.currency, totals.totals
     above = [
-        Layer("sun", _("Own sun, used"), _direct(curve)),
+        Layer("sun", _("Own power, used"), _direct(curve)),
         Layer("battery", _("From the battery"), _positive(curve.battery_w, 1)),
         Layer("grid-import", _("From the grid"), _positive(curve.grid_w, 1)),
     ]
@@ -76,7 +83,8 @@ def day_chart(*, curve: DayCurve, totals: Statistics, name: str = "day") -> Char
     figures = [
         ("home", _("Consumption"), curve.home_w, sums.consumption_wh, True),
         ("sun", _("Production"), curve.production_w, sums.production_wh, totals.has_production),
-        ("battery", _("Battery"), curve.battery_w, sums.battery_use_wh, totals.has_battery),
+        ("battery", _("From the battery"), above[1].values, sums.discharge_wh, totals.has_battery),
+        ("battery", _("Into the battery"), below[0].values, sums.charge_wh, totals.has_battery),
         ("grid-import", _("From the grid"), above[2].values, sums.import_wh, True),
         ("grid-export", _("To the grid"), below[1].values, sums.export_wh, totals.has_production),
     ]
@@ -87,7 +95,7 @@ def day_chart(*, curve: DayCurve, totals: Statistics, name: str = "day") -> Char
         columns.append(_("Price"))
     rows = _day_rows(curve, [values for _k, _l, values, *_rest in shown], currency if priced else None)
     keys = [
-        KeyItem(key, label, formatting.energy(total, language), index + 1)
+        KeyItem(key, label, wording.sum_text(totals, total), index + 1)
         for index, (key, label, _values, total, _there) in enumerate(shown)
     ]
     if priced:
@@ -180,6 +188,7 @@ def soc_chart(*, curve: DayCurve) -> Chart | None:
             rows=rows,
             at_rest="",
             height=120,
+            steps=2,
             least=100,
             top=100,
         )
@@ -199,7 +208,7 @@ def span_chart(
     sums = statistics.totals
     direct = statistics.own_use_wh - statistics.battery_use_wh
     flows = [
-        ("sun", _("Own sun, used"), direct, sums.own_use_wh - sums.battery_use_wh, statistics.has_production, 1),
+        ("sun", _("Own power, used"), direct, sums.own_use_wh - sums.battery_use_wh, statistics.has_production, 1),
         ("battery", _("From the battery"), statistics.battery_use_wh, sums.battery_use_wh, statistics.has_battery, 1),
         ("community", _("From neighbours"), statistics.community_wh, sums.community_wh, sums.community_wh > 0, 1),
         ("grid-import", _("From the grid"), statistics.supplier_wh, sums.supplier_wh, True, 1),
@@ -208,12 +217,12 @@ def span_chart(
     shown = [flow for flow in flows if flow[4]]
     known = statistics.covered_quarters > 0
 
-    def layer(key: str, label: str, values: Sequence[int]) -> Layer:
+    def layer(key: str, label: str, values: Ints) -> Layer:
         return Layer(key, label, [float(v) if k else None for v, k in zip(values, known, strict=True)])
 
     columns = [_("Consumption"), *[label for _key, label, *_rest in shown], _("Cost"), _("Income")]
     keys = [
-        KeyItem(key, label, formatting.energy(total, language), index + 2)
+        KeyItem(key, label, wording.sum_text(statistics, total), index + 2)
         for index, (key, label, _values, total, _there, _sign) in enumerate(shown)
     ]
     ghosts = _ghosts(ghost, len(direct))
@@ -272,12 +281,10 @@ def span_ticks(statistics: Statistics) -> list[Tick]:
 
 def _span_rows(
     statistics: Statistics,
-    columns: list[Sequence[int]],
+    columns: list[Ints],
     ghosts: list[float | None],
     link: Callable[[Span], str] | None,
 ) -> list[Row]:
-    from myhouse.statistics.model import Span
-
     language = get_language() or "en"
     count = len(statistics.edges_ms) - 1
     inside = statistics.span.spans_inside()

@@ -42,7 +42,7 @@ function wire(name, watts, inward, key) {
   const size = watts === null ? 0 : Math.abs(watts);
   // A 14 px dash period; 40 px/s per kW, at least a crawl, at most what the eye can follow.
   const level = size < IDLE ? 0 : 1 + [50, 150, 400, 900, 1800, 3500, 7000].filter((limit) => size >= limit).length;
-  group.setAttribute("class", `wire wire--${level} wire--${inward ? "in" : "out"} key--${key}`);
+  group.setAttribute("class", `wire wire--${level} wire--${inward ? "in" : "out"} tint--${key}`);
   const speed = Math.min(60, Math.max(3, size * 0.02));
   const period = `${(14 / speed).toFixed(2)}s`;
   if (group.style.getPropertyValue("--period") !== period) group.style.setProperty("--period", period);
