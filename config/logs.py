@@ -27,6 +27,7 @@ _SECRET_TEXTS = (
 
 def secrets_hide(_logger: Any, _method: str, event: dict[str, Any]) -> dict[str, Any]:
     """Replace what looks like a secret, by the field's name or by its shape within a text."""
+    event.pop("color_message", None)  # the web server's second copy of its text
     for name, value in event.items():
         if _SECRET_NAMES.search(name):
             event[name] = HIDDEN

@@ -36,6 +36,7 @@ def main() -> None:
     signals.worker_shutting_down.connect(stopping, weak=False)
     app.worker_main(
         [
+            "--quiet",
             "worker",
             "--pool=threads",
             f"--concurrency={THREADS}",
