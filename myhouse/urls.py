@@ -2,12 +2,13 @@
 
 from django.urls import URLPattern, URLResolver
 
-from myhouse.views import accounts, appliances, household_settings, households, landing, operator
+from myhouse.views import accounts, appliances, household, household_settings, households, landing, operator
 
 urlpatterns: list[URLPattern | URLResolver] = [
     *landing.urlpatterns,
     *accounts.urlpatterns,
     *households.urlpatterns,
+    *household.urlpatterns,
     *household_settings.urlpatterns,
     *appliances.urlpatterns,
     *operator.urlpatterns,

@@ -14,6 +14,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from myhouse.charts.flow import Powers, flows, headline
+from myhouse.context import page_frame
 from myhouse.panels import panels_of
 from myhouse.selectors.day import day_curve
 from myhouse.selectors.flow import flow_now
@@ -32,6 +33,13 @@ if TYPE_CHECKING:
 SPAN_UNITS = ("day", "week", "month", "year")
 GHOSTS = ("previous", "year", "none")
 SOC_WIDTH = 68  # the battery's inside in the picture, in its own units
+
+
+@login_required
+def home(request: HttpRequest) -> HttpResponse:
+    """Open the household last seen, or the page where one creates or joins the first."""
+    one = page_frame(request)["household"]
+    return redirect("household", one.pk) if one else redirect("households")
 
 
 @login_required
@@ -68,6 +76,7 @@ def household(request: HttpRequest, household_id: uuid.UUID) -> HttpResponse:
         "stats": figures.day_figures(today),
         "rates": figures.rates(today),
         "troubles": figures.troubles(today, one),
+        "live": bool(flow.points),
         "no_data": today.empty and curve.empty and flow.age_s is None,
         "panels": panels_of(household=one, now=now),
         "day_url": reverse("energy-span", args=(one.pk, "day", day.key)),
@@ -204,6 +213,7 @@ def _exports(household_id: uuid.UUID, span: Span, step: str) -> list[dict[str, s
 
 
 urlpatterns = [
+    path("home/", home, name="home"),
     path("households/<uuid:household_id>/", household, name="household"),
     path("households/<uuid:household_id>/energy/", energy, name="energy"),
     path("households/<uuid:household_id>/energy/<str:unit>/<str:start>/", energy_span, name="energy-span"),
