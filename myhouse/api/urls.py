@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver
 
-from myhouse.api import accounts, appliances, households, metering, schema
+from myhouse.api import accounts, appliances, households, metering, schema, statistics, tariffs
 from myhouse.api.readings_urls import urlpatterns as readings_patterns
 
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -11,5 +11,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     *households.urlpatterns,
     *metering.urlpatterns,
     *appliances.urlpatterns,
+    *statistics.urlpatterns,
+    *tariffs.urlpatterns,
     *readings_patterns,
 ]
