@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
-import atexit
-import os
-import shutil
 import subprocess
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-# Before Django reads its settings: tests never touch the installation's own var/.
-_worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
-_var = Path(tempfile.mkdtemp(prefix=f"myhouse-test-{_worker}-"))
-atexit.register(shutil.rmtree, _var, ignore_errors=True)
-os.environ["MYHOUSE_VAR"] = str(_var)
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+from tests.surroundings import VAR
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -28,9 +19,9 @@ def broker() -> Iterator[Path]:
 
     from config.serve.probe import valkey_answers
 
-    socket = _var / "run" / "valkey.sock"
+    socket = VAR / "run" / "valkey.sock"
     socket.parent.mkdir(parents=True, exist_ok=True)
-    command = [str(get_binary_path()), "--port", "0", "--unixsocket", str(socket), "--dir", str(_var), "--save", ""]
+    command = [str(get_binary_path()), "--port", "0", "--unixsocket", str(socket), "--dir", str(VAR), "--save", ""]
     server = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     try:
         until = time.monotonic() + 10

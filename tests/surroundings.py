@@ -1,0 +1,17 @@
+"""A folder of its own for every test process, named before anything reads the settings.
+
+Loaded by `-p` in pyproject.toml: a conftest would come too late, because pytest-django reads the settings first.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+_worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
+VAR = Path(tempfile.mkdtemp(prefix=f"myhouse-test-{_worker}-"))
+atexit.register(shutil.rmtree, VAR, ignore_errors=True)
+os.environ["MYHOUSE_VAR"] = str(VAR)
