@@ -67,15 +67,16 @@ def records_forget(*, now: datetime) -> int:
 
 def _begin(*, scope: str, key: str, digest: str, now: datetime) -> IdempotencyRecord:
     """Return a fresh record to run under, or the finished one of the first run; refuse a running or other one."""
+    # Looked up before it is inserted: while the first one writes, an insert would wait for it.
+    record = IdempotencyRecord.objects.filter(scope=scope, key=key).first()
+    if record is not None:
+        return _checked(record, digest=digest, now=now)
     fresh = IdempotencyRecord(scope=scope, key=key, body_digest=digest, created_at=now)
     try:
         # In a transaction of its own, so that a parallel request sees it while this one runs.
         _insert(fresh)
     except IntegrityError:
-        record = IdempotencyRecord.objects.filter(scope=scope, key=key).first()
-        if record is None:  # it ended in a refusal between the two statements
-            raise UnableToRunTwice(_("The same request is running. Try again shortly."), retry_after_s=1) from None
-        return _checked(record, digest=digest, now=now)
+        raise UnableToRunTwice(_("The same request is running. Try again shortly."), retry_after_s=1) from None
     return fresh
 
 
