@@ -54,23 +54,13 @@ async def _serve(options: argparse.Namespace, spec: Spec, base_port: int) -> int
     while not stop.is_set() and os.getppid() == parent:
         if kept and live.day is not None and live.day.number != day:
             day = live.day.number
-            _keep(kept, spec, live)
+            checkpoint_write(kept, spec, live.day.checkpoint_before())
         try:
             await asyncio.wait_for(stop.wait(), timeout=_WATCH_S)
         except TimeoutError:
             live.moment(0)  # the next day begins before the first poll asks for it
     simulator.stop()
     return 0
-
-
-def _keep(path: Path, spec: Spec, live: Live) -> None:
-    """Keep the start of the day in memory, so that the next start computes this day again."""
-    from devices.simulator.timeline import Checkpoint
-
-    day = live.day
-    assert day is not None
-    registers = {flow: values.tolist() for flow, values in day.registers.items()}
-    checkpoint_write(path, spec, Checkpoint(day.number, registers, day.content_before.tolist()))
 
 
 def _announce(simulator: Simulator, path: Path) -> None:

@@ -6,16 +6,15 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import numpy as np
-
 from devices.simulator.battery import Whole
 from devices.simulator.calendar import day_of_number
+from devices.simulator.electrics import frequency, voltage
 from devices.simulator.noise import key_of, wave
 from devices.simulator.timeline import FLOWS, Day, Timeline
 from devices.simulator.weather import MINUTES
 
 _TO_WATT = 60.0 / 1_000_000
-_RIPPLE, _VOLT, _VOLT_PHASE, _HERTZ = 41, 42, 43, 44
+_RIPPLE = 41
 _POWERS = ("solar", "windmill", "charge", "discharge", "car", "heat_pump", "laundry", "consumption")
 
 
@@ -38,9 +37,6 @@ class Live:
         self.clock = clock
         self._day: Day | None = None
         self._edges: dict[str, Whole] = {}
-        self._pack_row = {
-            home.index: row for row, home in enumerate(home for home in timeline.homes if home.pack is not None)
-        }
 
     def moment(self, home: int) -> Moment:
         """The home now."""
@@ -60,13 +56,13 @@ class Live:
         powers = self._powers(day, home, within)
         grid = powers["grid"]
         seed = self.timeline.spec.seed
-        volts = tuple(_voltage(seed, home, phase, minutes, grid) for phase in range(3))
+        volts = tuple(voltage(seed, home, phase, minutes, grid) for phase in range(3))
         return Moment(
             powers=powers,
             registers=registers,
             content_percent=self._content(day, home, minute, part),
             voltages=(volts[0], volts[1], volts[2]),
-            frequency=frequency_at(seed, minutes),
+            frequency=frequency(seed, minutes),
         )
 
     @property
@@ -105,22 +101,9 @@ class Live:
         return powers
 
     def _content(self, day: Day, home: int, minute: int, part: float) -> float | None:
-        pack = self.timeline.homes[home].pack
-        if pack is None:
+        if home not in day.packs:
             return None
-        row = self._pack_row[home]
+        row, capacity = day.packs[home]
         before = day.content[row, minute - 1] if minute else day.content_before[row]
         now = float(before) + part * float(day.content[row, minute] - before)
-        return float(np.clip(now / (pack.capacity_wh * 10_000), 0.0, 100.0))
-
-
-def frequency_at(seed: int, minutes: float) -> float:
-    """The frequency of the grid: within some hundredths of 50 Hz."""
-    return 49.96 + 0.08 * wave(key_of(seed, _HERTZ), minutes, 3.0)
-
-
-def _voltage(seed: int, home: int, phase: int, minutes: float, grid_w: float) -> float:
-    """Phase voltage at the home: the feeder's own swing, lifted by feeding in, pressed by drawing."""
-    feeder = 229.5 + 4.5 * wave(key_of(seed, _VOLT), minutes, 190.0)
-    own = 1.6 * (wave(key_of(seed, _VOLT_PHASE, home, phase), minutes, 11.0) - 0.5)
-    return feeder + own - 0.28 * (1 + home % 4) * grid_w / 3000.0
+        return min(max(now / capacity * 100.0, 0.0), 100.0)

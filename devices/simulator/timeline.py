@@ -42,6 +42,15 @@ FLOWS = (
 
 
 @dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """Everything that is carried into a day: registers and battery contents, in µWh."""
+
+    number: int
+    registers: dict[str, list[int]]
+    content: list[int]
+
+
+@dataclass(frozen=True, slots=True)
 class Day:
     """A UTC day: µWh per minute [home, minute] by flow, registers at its start, battery contents after each minute."""
 
@@ -50,6 +59,7 @@ class Day:
     registers: dict[str, Whole]
     content: Whole
     content_before: Whole
+    packs: dict[int, tuple[int, int]]  # by home: row of its battery in `content`, its capacity in µWh
 
     @property
     def start_minute(self) -> int:
@@ -64,14 +74,16 @@ class Day:
         edges[:, 1:] += self.registers[flow][:, None]
         return edges
 
+    def content_percent(self, home: int) -> Floats:
+        """What a home's battery holds at the start of each minute, in percent."""
+        row, capacity = self.packs[home]
+        starts = np.concatenate([self.content_before[row : row + 1], self.content[row, :-1]])
+        return np.asarray(starts / (capacity / 100.0))
 
-@dataclass(frozen=True, slots=True)
-class Checkpoint:
-    """Everything that is carried into a day: registers and battery contents, in µWh."""
-
-    number: int
-    registers: dict[str, list[int]]
-    content: list[int]
+    def checkpoint_before(self) -> Checkpoint:
+        """What a Timeline needs to begin with this day."""
+        registers = {flow: values.tolist() for flow, values in self.registers.items()}
+        return Checkpoint(self.number, registers, self.content_before.tolist())
 
 
 class Timeline:
@@ -81,6 +93,10 @@ class Timeline:
         self.spec = spec
         self.homes = homes_plan(seed=spec.seed, homes=spec.homes)
         self._packs = tuple(home.pack for home in self.homes if home.pack is not None)
+        with_pack = [home for home in self.homes if home.pack is not None]
+        self._pack_rows = {
+            home.index: (row, home.pack.capacity_wh * 1_000_000) for row, home in enumerate(with_pack) if home.pack
+        }
         self._with_pack = np.array([home.index for home in self.homes if home.pack is not None], dtype=np.intp)
         self.number = day_number(spec.origin)
         self._registers = {flow: self._first_registers(flow) for flow in FLOWS}
@@ -132,7 +148,7 @@ class Timeline:
         content_before = self._content
         if content.size:
             self._content = content[:, -1].copy()
-        day = Day(self.number, flows, before, content, content_before)
+        day = Day(self.number, flows, before, content, content_before, self._pack_rows)
         self.number += 1
         return day
 

@@ -1,0 +1,150 @@
+"""Filling an installation with the demo, and catching up after a pause."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+
+from config.demo.contracts import EMISSION_NAME, PRICE_NAME, SOURCE, market_days
+from config.demo.history import Progress, history_fill
+from config.demo.people import LOOPBACK, community_exists, community_settle
+from devices.simulator.calendar import day_number
+from devices.simulator.checkpoint import spec_read, spec_write
+from devices.simulator.community import MOST_HOMES, Spec
+from devices.simulator.installation import PORTS_PER_HOME
+from myhouse.documents.services import SYSTEM
+from myhouse.models import ReferenceSeries
+from myhouse.services.reference import reference_register, reference_write
+from telemetry.selectors import latest
+from telemetry.services import quarters_refresh
+
+Say = Callable[[str], Any]
+FIRST_PORT, LAST_PORT = 15_020, 15_999
+_DAY_MS = 86_400_000
+_SEED = 1
+
+
+def demo_fill(
+    *,
+    now: datetime,
+    say: Say = print,
+    homes: int = MOST_HOMES,
+    days: int | None = None,
+    progress: Progress | None = None,
+) -> None:
+    """Fill an empty installation with the demo community and its past year; goes on where it was interrupted."""
+    origin = _origin(now, days)
+    spec, base_port = Spec(origin=origin, seed=_SEED, homes=homes), _free_ports(homes)
+    known = demo_spec()
+    if known is not None and community_exists():
+        spec, base_port = known
+    else:
+        spec_write(_state() / "spec.json", spec, base_port=base_port)
+        begins_at = datetime(spec.origin.year, spec.origin.month, spec.origin.day, tzinfo=UTC)
+        community_settle(spec=spec, base_port=base_port, begins_at=begins_at, now=now)
+    references_extend(now=now)
+    count = _history(spec, base_port, now, progress or _Teller(say))
+    say(f"The demo community has {spec.homes} homes and {count:,} readings since {spec.origin}.")
+
+
+def demo_catch_up(*, now: datetime, say: Say = print, progress: Progress | None = None) -> None:
+    """Write what the demo's devices would have shown while nobody looked."""
+    known = demo_spec()
+    if known is None:
+        return
+    references_extend(now=now)
+    count = _history(*known, now, progress or _Teller(say, quiet_until=10))
+    if count:
+        say(f"The demo has caught up: {count:,} readings.")
+
+
+def demo_spec() -> tuple[Spec, int] | None:
+    """What is simulated here and on which first port; None without a demo."""
+    try:
+        return spec_read(_state() / "spec.json")
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
+
+
+def references_extend(*, now: datetime) -> int:
+    """Publish the made-up prices and emission factors up to the end of tomorrow; returns how many were new."""
+    known = demo_spec()
+    if known is None:
+        return 0
+    spec = known[0]
+    price = _reference("price", PRICE_NAME, now)
+    emission = _reference("emission", EMISSION_NAME, now)
+    newest = latest(series_ids=[price.series_id, emission.series_id])
+    first = day_number(spec.origin)
+    if len(newest) == 2:
+        first = min(one.time_ms for one in newest.values()) // _DAY_MS + 1
+    until = int(now.timestamp() * 1000) // _DAY_MS + 2
+    if first >= until:
+        return 0
+    times, prices, factors = market_days(spec, first, until)
+    reference_write(series=price, times_ms=times, values=prices, actor=SYSTEM, now=now)
+    reference_write(series=emission, times_ms=times, values=factors, actor=SYSTEM, now=now)
+    return 2 * len(times)
+
+
+def _reference(kind: str, name: str, now: datetime) -> ReferenceSeries:
+    return reference_register(kind=kind, name=name, source=SOURCE, country="DE", actor=SYSTEM, now=now, demo=True)
+
+
+def _history(spec: Spec, base_port: int, now: datetime, progress: Progress) -> int:
+    begins_ms = day_number(spec.origin) * _DAY_MS
+    count = history_fill(
+        spec=spec, base_port=base_port, state=_state(), begins_ms=begins_ms, now=now, progress=progress
+    )
+    quarters_refresh(now_ms=int(now.timestamp() * 1000))
+    return count
+
+
+def _origin(now: datetime, days: int | None) -> date:
+    """The first day of the month a year ago, so that this month can be compared with the same one then."""
+    today = now.astimezone(UTC).date()
+    if days is not None:
+        return today - timedelta(days=days)
+    return (today.replace(day=1) - timedelta(days=365)).replace(day=1)
+
+
+def _free_ports(homes: int) -> int:
+    """The first port of a run that is free now."""
+    for base in range(FIRST_PORT, LAST_PORT - homes * PORTS_PER_HOME, 100):
+        if all(_is_free(port) for port in range(base, base + homes * PORTS_PER_HOME)):
+            return base
+    return FIRST_PORT
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as one:
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            one.bind((LOOPBACK, port))
+        except OSError:
+            return False
+        return True
+
+
+def _state() -> Path:
+    return Path(settings.VAR_DIR) / "simulator"
+
+
+class _Teller:
+    """Says every tenth of the way."""
+
+    def __init__(self, say: Say, *, quiet_until: int = 0) -> None:
+        self._say = say
+        self._quiet_until = quiet_until
+        self._told = 0
+
+    def __call__(self, done: int, total: int) -> None:
+        tenth = done * 10 // total
+        if tenth > self._told and total > self._quiet_until:
+            self._told = tenth
+            self._say(f"  history {tenth * 10} %")
