@@ -19,7 +19,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from myhouse.api import hot
-from myhouse.api.asking import user_of
+from myhouse.api.gate import user_of
 from myhouse.errors import NotFound
 from myhouse.exports import Cell, Column, Table, UnableToExport, table_csv, table_xlsx
 from myhouse.selectors import readings as selectors

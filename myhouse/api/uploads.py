@@ -16,7 +16,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from myhouse.api.asking import actor_of, user_of
+from myhouse.api.gate import actor_from, user_of
 from myhouse.api.hot import limit_read
 from myhouse.models import Upload
 from myhouse.selectors.households import household_for
@@ -151,7 +151,7 @@ class UploadsView(APIView):
             user=user_of(request),
             chunks=chunks,
             file_name=name,
-            actor=actor_of(request),
+            actor=actor_from(request),
             now=now,
         )
         return Response(upload_json(upload), status=status.HTTP_201_CREATED)
@@ -194,7 +194,7 @@ class UploadView(APIView):
         now = timezone.now()
         upload, access = selectors.upload_for(user=user_of(request), upload_id=upload_id, now=now)
         access.require_change()
-        services.upload_remove(upload=upload, actor=actor_of(request), now=now)
+        services.upload_remove(upload=upload, actor=actor_from(request), now=now)
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
@@ -229,7 +229,7 @@ class UploadStartView(APIView):
         given = _body(request).get("mapping")
         if not given:
             raise UnableToImport(_("Say how to read the file; the preview suggests a mapping."), field="mapping")
-        upload = services.upload_start(upload=upload, mapping=mapping_read(given), actor=actor_of(request), now=now)
+        upload = services.upload_start(upload=upload, mapping=mapping_read(given), actor=actor_from(request), now=now)
         return Response(upload_json(upload), status=status.HTTP_202_ACCEPTED)
 
 
@@ -248,5 +248,5 @@ class UploadResumeView(APIView):
         now = timezone.now()
         upload, access = selectors.upload_for(user=user_of(request), upload_id=upload_id, now=now)
         access.require_change()
-        upload = services.upload_resume(upload=upload, actor=actor_of(request), now=now)
+        upload = services.upload_resume(upload=upload, actor=actor_from(request), now=now)
         return Response(upload_json(upload), status=status.HTTP_202_ACCEPTED)

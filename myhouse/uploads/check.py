@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
 from myhouse.uploads import limits
-from myhouse.uploads.detect import Layout, layout_of
+from myhouse.uploads.detect import Layout, format_of, layout_of
 from myhouse.uploads.errors import UnableToImport
 from myhouse.uploads.mapping import Mapping, TimeFormat
 from myhouse.uploads.numbers import numbers_read
@@ -97,11 +97,8 @@ def file_check(
 ) -> Checked:
     """Read the whole file by its mapping; `zone` is the household's, where the mapping names none."""
     layout = layout_of(source, time_format=mapping.time_format)
-    if layout.time_format is None:
-        raise UnableToImport(
-            _("No column of times was recognised. Choose the column and how its times are written."),
-            field="mapping.time_format",
-        )
+    if mapping.values:
+        layout = _with_format(layout, mapping)
     place = _zone(mapping.zone or zone)
     if not mapping.values:
         raise UnableToImport(_("Choose at least one column of values."), field="mapping.values")
@@ -113,6 +110,20 @@ def file_check(
     resolved = _resolve(mapping, layout)
     columns = _read(source, mapping=mapping, layout=layout, resolved=resolved, progress=progress)
     return _judge(columns, mapping=mapping, layout=layout, resolved=resolved, place=place, now_ms=now_ms)
+
+
+def _with_format(layout: Layout, mapping: Mapping) -> Layout:
+    """The layout with the format of the column of times that was chosen."""
+    column = _resolve(mapping, layout).time
+    time_format = layout.time_format
+    if mapping.time_format is None and column != layout.time_column:
+        time_format = format_of([row[column] for row in layout.sample if column < len(row)])
+    if time_format is None:
+        raise UnableToImport(
+            _("No column of times was recognised. Choose the column and how its times are written."),
+            field="mapping.time_format",
+        )
+    return replace(layout, time_format=time_format)
 
 
 def _zone(name: str) -> str:

@@ -56,7 +56,7 @@ def layout_of(source: Source, *, time_format: TimeFormat | None = None) -> Layou
     data = [row for row in rows[first:] if any(cell.strip() for cell in row)]
     width = min(max((len(row) for row in data), default=0), limits.COLUMNS)
     columns = [[row[i].strip() if i < len(row) else "" for row in data] for i in range(width)]
-    titles = _titles(rows[first - 1] if first else [], width)
+    titles = _titles(next((row for row in reversed(rows[:first]) if any(row)), []), width)
     time_column, found, unclear = _time_column(columns)
     clock = _clock_column(columns, time_column)
     decimal = _decimal(columns, time_column)
@@ -77,7 +77,7 @@ def layout_of(source: Source, *, time_format: TimeFormat | None = None) -> Layou
 def _first_data_row(rows: list[Row]) -> int:
     """The first row with both a time and a number; what stands above is titles."""
     for index, row in enumerate(rows[:60]):
-        times = {i for i, cell in enumerate(row[: limits.COLUMNS]) if _format_of([cell]) is not None}
+        times = {i for i, cell in enumerate(row[: limits.COLUMNS]) if format_of([cell]) is not None}
         numbers = {i for i, cell in enumerate(row[: limits.COLUMNS]) if _number(cell.strip())}
         if times and (len(numbers | times) > 1):
             return index
@@ -94,7 +94,8 @@ def _titles(row: Row, width: int) -> tuple[str, ...]:
     return tuple(cell or f"#{index + 1}" for index, cell in enumerate(cells))
 
 
-def _format_of(cells: list[str]) -> TimeFormat | None:
+def format_of(cells: list[str]) -> TimeFormat | None:
+    """The format that most of the cells that are not empty have; None when they are no times."""
     present = [cell for cell in cells if cell.strip()]
     if not present:
         return None
@@ -107,7 +108,7 @@ def _format_of(cells: list[str]) -> TimeFormat | None:
 
 def _time_column(columns: list[list[str]]) -> tuple[int, TimeFormat | None, bool]:
     for index, cells in enumerate(columns):
-        found = _format_of(cells[:40])
+        found = format_of(cells[:40])
         if found == "dmy":
             # Fits day first; does the whole sample fit month first as well?
             day_bad = sum(not time_matches(cell, "dmy") for cell in cells if cell)

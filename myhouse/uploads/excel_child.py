@@ -58,8 +58,6 @@ def _sheet(book: Any, wanted: str, rows_max: int) -> Any:
 def _write(sheet: Any, target: str, columns_max: int) -> None:
     with open(target, "w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
-        for _ in range(sheet.start[0] if sheet.start else 0):
-            writer.writerow([""])  # so that row numbers are those of the sheet
         for row in sheet.iter_rows():
             writer.writerow([cell_text(cell) for cell in row[:columns_max]])
 

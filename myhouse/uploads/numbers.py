@@ -12,8 +12,8 @@ BoolArray = npt.NDArray[np.bool_]
 
 # Thousands only in exact groups: "1.234,5" is a number with a decimal comma, "1.5" is not.
 _PATTERNS = {
-    ".": re.compile(r"[+-]?(?:\d+|\d{1,3}(?:[,' \u00a0]\d{3})+)?(?:\.\d*)?(?:[eE][+-]?\d{1,3})?", re.ASCII),
-    ",": re.compile(r"[+-]?(?:\d+|\d{1,3}(?:[.' \u00a0]\d{3})+)?(?:,\d*)?(?:[eE][+-]?\d{1,3})?", re.ASCII),
+    ".": re.compile(r"[+-]?(?:(?:\d+|\d{1,3}(?:[,' \u00a0]\d{3})+)(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII),
+    ",": re.compile(r"[+-]?(?:(?:\d+|\d{1,3}(?:[.' \u00a0]\d{3})+)(?:,\d*)?|,\d+)(?:[eE][+-]?\d+)?", re.ASCII),
 }
 # All that a plain number consists of; anything else takes the careful way.
 _PLAIN = frozenset("0123456789+-.eE\n ")
@@ -44,7 +44,7 @@ def numbers_read(cells: list[str], *, decimal: str) -> tuple[FloatArray, BoolArr
 
 def number_read(text: str, *, decimal: str) -> float | None:
     """Return the number a cell writes, or None if it is none; NaN and infinity are none."""
-    if not _PATTERNS[decimal].fullmatch(text) or not any(map(str.isdigit, text)):
+    if not _PATTERNS[decimal].fullmatch(text):
         return None
     number = float(_GROUPING[decimal].sub("", text).replace(",", "."))
     return number if np.isfinite(number) else None

@@ -34,7 +34,7 @@ class Source:
     def head(self, count: int) -> list[Row]:
         """The first rows."""
         with self._open() as reader:
-            return list(itertools.islice(reader, count))
+            return reader.take(count)
 
     def chunks(self) -> Iterator[tuple[int, list[Row], float]]:
         """Yield (index of the first row, rows, share of the file read so far)."""
@@ -42,11 +42,7 @@ class Source:
         index = 0
         with self._open() as reader:
             while True:
-                try:
-                    rows = list(itertools.islice(reader, CHUNK_ROWS))
-                except (csv.Error, UnicodeDecodeError) as error:
-                    message = _("Row %(row)d cannot be read: %(reason)s. Save the file as CSV again.")
-                    raise UnableToImport(message % {"row": reader.line_num, "reason": error}) from error
+                rows = reader.take(CHUNK_ROWS)
                 if not rows:
                     return
                 if index + len(rows) > limits.ROWS:
@@ -71,14 +67,16 @@ class _Reader:
         self._descriptor = descriptor
         self._reader = csv.reader(text, delimiter=delimiter)
 
-    def __iter__(self) -> Iterator[Row]:
-        return self._reader
-
-    @property
-    def line_num(self) -> int:
-        return self._reader.line_num
+    def take(self, count: int) -> list[Row]:
+        """The next rows; fewer at the end."""
+        try:
+            return list(itertools.islice(self._reader, count))
+        except (csv.Error, UnicodeError) as error:
+            message = _("Row %(row)d cannot be read: %(reason)s. Save the file as CSV again.")
+            raise UnableToImport(message % {"row": self._reader.line_num, "reason": error}) from error
 
     def bytes_read(self) -> int:
+        """How far the file has been read."""
         return os.lseek(self._descriptor, 0, os.SEEK_CUR)
 
 
