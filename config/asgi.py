@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import Any
 
 import django
@@ -27,22 +28,19 @@ except ModuleNotFoundError:
 
 # As many pages as are worked on at once; the rest waits its turn instead of piling up threads.
 PAGE_THREADS = 8
-DIRECT_PREFIXES = ("/ingest/", "/healthz", "/readyz")
-# The reads that must be fast; they know bearer tokens only.
-DIRECT_ENDINGS = ("/buckets", "/readings")
+# Plain asynchronous views that authenticate by a key or token in the request itself.
+DIRECT = re.compile(r"/(ingest/.*|healthz|readyz|api/v1/measurements/[^/]+/(readings|buckets))")
 
 
 class _ByPath:
-    """Chooses between the direct handler and the pages by the beginning of the path."""
+    """Chooses between the direct handler and the pages by the path."""
 
     def __init__(self, *, direct: Application, pages: Application) -> None:
         self.direct = direct
         self.pages = pages
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        path = scope["path"]
-        fast = path.startswith("/api/v1/measurements/") and path.endswith(DIRECT_ENDINGS)
-        chosen = self.direct if fast or path.startswith(DIRECT_PREFIXES) else self.pages
+        chosen = self.direct if DIRECT.fullmatch(scope["path"]) else self.pages
         await chosen(scope, receive, send)
 
 

@@ -16,7 +16,7 @@ app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 
 QUEUES = ("default", "polling", "market", "electricity", "water", "heat", "weather", "pv")
-APPS_WITH_TASKS = ("telemetry", "myhouse", "devices", "marketplace")
+APPS_WITH_TASKS = ("config", "telemetry", "myhouse", "devices", "marketplace")
 
 
 @signals.setup_logging.connect  # type: ignore[untyped-decorator]

@@ -27,6 +27,8 @@ class Environment:
     email_url: str
     log_format: str
     log_level: str
+    demo_homes: int
+    demo_days: int | None
 
     @property
     def embedded(self) -> bool:
@@ -54,6 +56,9 @@ def environment_read() -> Environment:
         email_url=env.str("EMAIL_URL", ""),
         log_format=env.str("LOG_FORMAT", "console"),
         log_level=env.str("LOG_LEVEL", "INFO"),
+        demo_homes=env.int("MYHOUSE_DEMO_HOMES", 20),
+        # Nothing: from the first day of this month a year ago.
+        demo_days=env.int("MYHOUSE_DEMO_DAYS", None),
     )
 
 

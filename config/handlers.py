@@ -124,6 +124,7 @@ class DirectHandler(ASGIHandler):
             request._body = body  # noqa: SLF001 spares Django's own copy and bound
         response: Any = refusal if request is None else await self.get_response_async(request)
         response.headers.setdefault("Content-Length", str(len(response.content)))
+        response.headers.setdefault("X-Content-Type-Options", "nosniff")
         await send(_start(response))
         await send({"type": "http.response.body", "body": response.content})
 

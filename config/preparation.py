@@ -68,22 +68,21 @@ def demo_prepare(*, wanted: bool, now: datetime, say: Say) -> dict[str, Any]:
 
     Returns what the supervisor needs to know: whether there are simulated homes, and the demo's logins.
     """
-    try:
-        from config import demo
-    except ImportError:
-        return {"simulated": False, "logins": []}
+    from config import demo
 
     var = settings.VAR_DIR
-    installation = installation_read(var=var)
-    if installation.state != "ready":
-        if wanted and not get_user_model().objects.exists():
-            installation_change(var=var, state="filling")
-            say("Filling the empty data folder with a demo community …")
-            demo.demo_fill(now=now, say=say)
-            installation_change(var=var, state="ready", demo={"filled_at": now.isoformat()})
-        else:
-            installation_change(var=var, state="ready")
-    elif installation.demo:
+    state = installation_read(var=var).state
+    if state == "filling":
+        say("The first filling of the data folder was interrupted; it goes on where it stopped.")
+    elif state == "new" and wanted and not get_user_model().objects.exists():
+        say("Filling the empty data folder with a demo community …")
+        installation_change(var=var, state="filling")
+        state = "filling"
+    if state == "filling":
+        environment = settings.ENVIRONMENT
+        demo.demo_fill(now=now, say=say, homes=environment.demo_homes, days=environment.demo_days)
+    elif demo.demo_spec() is not None:
         demo.demo_catch_up(now=now, say=say)
-    simulated = bool(installation_read(var=var).demo)
-    return {"simulated": simulated, "logins": demo.demo_logins() if simulated else []}
+    simulated = demo.demo_spec() is not None
+    installation_change(var=var, state="ready", demo={"simulated": True} if simulated else {})
+    return {"simulated": simulated, "logins": [dict(login) for login in demo.demo_logins()]}

@@ -179,7 +179,11 @@ class Supervisor:
             Spec("worker", [python, "-m", "config.serve.worker", str(ready)], ready=ready.exists, stop_seconds=3.0),
         ]
         if simulated:
-            parts.insert(0, Spec("simulator", [python, "-m", "devices.simulator"], ready=lambda: True))
+            ports = self.plan.var / "run" / "simulator.json"
+            ports.unlink(missing_ok=True)
+            command = [python, "-m", "devices.simulator", "--port-file", str(ports)]
+            command += ["--state", str(self.plan.var / "simulator")]
+            parts.insert(0, Spec("simulator", command, ready=ports.exists, stop_seconds=1.0))
         return parts
 
     def _launch(self, specs: Iterable[Spec]) -> None:
