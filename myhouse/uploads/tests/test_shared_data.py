@@ -92,9 +92,7 @@ def test_totals_of_any_range_are_the_files_own_rounded_once(household, name, fac
     count = (last - first) // QUARTER_MS
     cuts = data.draw(st.lists(st.integers(0, count), min_size=2, max_size=40, unique=True).map(sorted))
     edges = [first + cut * QUARTER_MS for cut in cuts]
-    exact = [
-        sum(v for t, v in expected.items() if low <= t < high) for low, high in pairwise(edges)
-    ]
+    exact = [sum(v for t, v in expected.items() if low <= t < high) for low, high in pairwise(edges)]
     found = whole(sums(measurement, edges))
     assert sums(measurement, edges).tolist() == exact
     assert int(found.sum()) == (sum(exact) + 500_000) // 1_000_000
@@ -105,9 +103,7 @@ def test_local_days_include_the_one_of_23_hours(household):
     expected = expected_micro("hh_2012_3", 1.0)
     edges = local_edges(zone="Europe/Berlin", start=date(2021, 3, 26), end=date(2021, 3, 31), step="day")
     assert np.diff(edges).tolist() == [86_400_000, 86_400_000, 82_800_000, 86_400_000, 86_400_000]
-    exact = [
-        sum(v for t, v in expected.items() if low <= t < high) for low, high in pairwise(edges)
-    ]
+    exact = [sum(v for t, v in expected.items() if low <= t < high) for low, high in pairwise(edges)]
     assert sums(measurement, edges).tolist() == exact
 
 
@@ -134,7 +130,7 @@ def test_shuffled_rows_give_the_same(household, tmp_path):
 
 
 def test_local_clock_times_of_the_same_data_give_the_same(household, tmp_path):
-        with (FOLDER / "hh_3125_0.csv").open(newline="") as file:
+    with (FOLDER / "hh_3125_0.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     zone = ZoneInfo("Europe/Berlin")
     ends = [datetime.fromtimestamp(int(row["timestamp"]), UTC) + timedelta(minutes=15) for row in rows]
