@@ -117,9 +117,34 @@ def sum_text(answer: Statistics, watt_hours: int) -> str:
     return f"{formatting.ABOUT}{formatting.THIN}{text}" if answer.totals.estimated_quarters else text
 
 
+def _change(comparison: Comparison | None, name: str) -> float | None:
+    """Return the change, unless too little of the other span is measured for it to mean anything."""
+    return comparison.change(name) if comparison is not None and _alike(comparison) else None
+
+
+def _alike(comparison: Comparison) -> bool:
+    ours, theirs = comparison.now_totals.covered_quarters, comparison.totals.covered_quarters
+    return theirs >= COVERED_ALIKE * ours
+
+
+def partly_measured(answer: Statistics) -> list[str]:
+    """Say of which spans compared with only a part is measured."""
+    words = {
+        "previous": _("Of the period before only %(share)s as much is measured, so no change is told."),
+        "year": _("Of the year before only %(share)s as much is measured, so no change is told."),
+    }
+    notes = []
+    for name, other in answer.comparisons.items():
+        ours = other.now_totals.covered_quarters
+        if other.known and ours and not _alike(other) and not (name == "year" and answer.span.unit == "year"):
+            part = formatting.share(other.totals.covered_quarters / ours, get_language())
+            notes.append(words[name] % {"share": part})
+    return notes
+
+
 def change_text(comparison: Comparison | None, name: str) -> str:
     """Say how a sum compares with the same part of another span."""
-    rate = comparison.change(name) if comparison else None
+    rate = _change(comparison, name)
     if comparison is None or rate is None:
         return ""
     words = {
@@ -189,6 +214,7 @@ def _width(rate: float | None) -> str:
     return f"{100 * min(1.0, max(0.0, rate or 0.0)):.1f}%"
 
 
+COVERED_ALIKE = 0.9  # below this share of our quarter-hours a change would be one of coverage, not of use
 PARTS = ("energy", "levies", "fixed", "capacity", "vat")
 
 
@@ -242,7 +268,9 @@ def comparison_rows(answer: Statistics) -> list[Line]:
         "income_uct": _("Income"),
         "co2_g": _("CO₂"),
     }
-    others = [answer.comparisons.get(name) for name in ("previous", "year")]
+    # Of a year, the period before and the year before are the same.
+    names = ("previous",) if answer.span.unit == "year" else ("previous", "year")
+    others = [answer.comparisons.get(name) for name in names]
     known = [other for other in others if other is not None and other.known]
     if not known:
         return []
@@ -255,7 +283,7 @@ def comparison_rows(answer: Statistics) -> list[Line]:
         for other in others:
             there = other is not None and other.known
             cells.append(_figure(getattr(other.totals, name), kind, answer.currency) if other and there else "–")
-            cells.append(formatting.share(other.change(name) if other else None, get_language(), signed=True))
+            cells.append(formatting.share(_change(other, name), get_language(), signed=True))
         lines.append(Line(words[name], tuple(cells)))
     return lines
 

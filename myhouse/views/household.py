@@ -141,11 +141,12 @@ def energy_span(request: HttpRequest, household_id: uuid.UUID, unit: str, start:
         ),
         "curve": _curve(access, span, answer),
         "navigation": _navigation(access, span),
-        "beside": _beside(ghost_name),
+        "beside": _beside(ghost_name, span),
         "stats": figures.span_figures(answer),
         "rates": figures.rates(answer),
         "money": figures.money_rows(answer),
         "comparison": figures.comparison_rows(answer),
+        "partly": figures.partly_measured(answer),
         "troubles": figures.troubles(answer, one),
         "exports": _exports(one.pk, span, answer.step),
     }
@@ -196,9 +197,14 @@ def _ghost_label(name: str) -> str:
     return {"previous": _("Period before"), "year": _("A year before"), "none": ""}[name]
 
 
-def _beside(chosen: str) -> list[dict[str, Any]]:
+def _beside(chosen: str, span: Span) -> list[dict[str, Any]]:
+    """Return the choices of what stands beside; of a year, the period before is the year before."""
     words = {"previous": _("Period before"), "year": _("A year before"), "none": _("Nothing")}
-    return [{"label": words[name], "value": name, "current": name == chosen} for name in GHOSTS]
+    return [
+        {"label": words[name], "value": name, "current": name == chosen}
+        for name in GHOSTS
+        if (name, span.unit) != ("year", "year")
+    ]
 
 
 def _exports(household_id: uuid.UUID, span: Span, step: str) -> list[dict[str, str]]:
