@@ -1,0 +1,116 @@
+"""The live connection of an open household page: /live/<household_id>/ sends the whole state, again and again."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from contextlib import suppress
+from typing import Any
+
+from channels.auth import get_user
+from channels.generic.websocket import AsyncWebsocketConsumer
+from django.utils import timezone
+
+from myhouse.errors import NotFound
+from myhouse.feeds import Feed, feed_of, feeds_here, in_thread
+from myhouse.selectors.households import Access, household_for
+
+RECHECK_S = 30.0
+# A page that wants more than this of one process is told to come back later.
+PAGES_AT_MOST = 2_000
+PAGES_PER_USER = 50
+SIGNED_OUT, SUMS_ONLY, NOT_YOURS, TRY_LATER = 4401, 4403, 4404, 1013
+
+
+class FlowConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
+    """Sends states of one household to one page; the newest only, however slow the page is."""
+
+    feed: Feed | None = None
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        """Begin without a frame."""
+        super().__init__(*args, **kwargs)
+        self._frame = ""
+        self._waiting = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    @property
+    def household_id(self) -> uuid.UUID:
+        """The household the page is about."""
+        found: uuid.UUID = self.scope["url_route"]["kwargs"]["household_id"]
+        return found
+
+    async def connect(self) -> None:
+        """Accept, or accept and close with a code that says why (a refused handshake could not say it)."""
+        self.user_id = getattr(self.scope.get("user"), "pk", None)
+        refusal = await self._refusal()
+        await self.accept()
+        if refusal is None and self._crowded():
+            refusal = TRY_LATER
+        if refusal is not None:
+            await self.close(code=refusal)
+            return
+        self.feed = feed_of(self.household_id)
+        self.feed.join(self)
+        self._tasks = [asyncio.create_task(self._send_frames()), asyncio.create_task(self._recheck())]
+
+    async def disconnect(self, code: int) -> None:
+        """Leave the feed."""
+        if self.feed is not None:
+            self.feed.leave(self)
+            self.feed = None
+        for task in self._tasks:
+            task.cancel()
+
+    async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
+        """Take no words from the page: it asks by opening the connection."""
+
+    def offer(self, frame: str) -> None:
+        """Keep the newest frame for sending."""
+        self._frame = frame
+        self._waiting.set()
+
+    async def _send_frames(self) -> None:
+        with suppress(asyncio.CancelledError):
+            while True:
+                await self._waiting.wait()
+                self._waiting.clear()
+                await self.send(text_data=self._frame)
+
+    async def _recheck(self) -> None:
+        """Close the page of someone who signed out, was idle for too long or is no longer a member."""
+        with suppress(asyncio.CancelledError):
+            while True:
+                await asyncio.sleep(RECHECK_S)
+                refusal = await self._refusal(again=True)
+                if refusal is not None:
+                    await self.close(code=refusal)
+                    return
+
+    async def _refusal(self, *, again: bool = False) -> int | None:
+        """Return the code to close with, or nothing when the page may go on."""
+        user = await self._user_again() if again else self.scope.get("user")
+        if not getattr(user, "is_authenticated", False):
+            return SIGNED_OUT
+        try:
+            access = await self._access(user)
+        except NotFound:
+            return NOT_YOURS
+        return SUMS_ONLY if access.sums_only else None
+
+    async def _user_again(self) -> Any:
+        """Read the session again: the one of the handshake remembers who has long signed out."""
+        session = self.scope.get("session")
+        key = getattr(session, "session_key", None)
+        if session is None or key is None:
+            return None
+        fresh = type(session._wrapped if hasattr(session, "_wrapped") else session)(key)  # noqa: SLF001
+        return await get_user({**self.scope, "session": fresh})
+
+    async def _access(self, user: Any) -> Access:
+        return await in_thread(lambda: household_for(user=user, household_id=self.household_id, now=timezone.now()))
+
+    def _crowded(self) -> bool:
+        pages = [page for feed in feeds_here().values() for page in feed.pages]
+        own = sum(1 for page in pages if getattr(page, "user_id", None) == self.user_id)
+        return len(pages) >= PAGES_AT_MOST or own >= PAGES_PER_USER

@@ -1,0 +1,55 @@
+"""Telling the open pages of a household that new values are there; called after they are durable."""
+
+from __future__ import annotations
+
+import logging
+import os
+import uuid
+from collections.abc import Mapping
+from datetime import datetime
+from functools import lru_cache
+
+import redis
+from asgiref.sync import async_to_sync
+from channels.layers import get_channel_layer
+from channels_redis.pubsub import RedisPubSubChannelLayer
+from django.conf import settings
+
+logger = logging.getLogger(__name__)
+Values = Mapping[str, Mapping[str, float]]
+
+
+def group_of(household_id: uuid.UUID) -> str:
+    """Name the group in which a household's news are sent."""
+    return f"household_{household_id.hex}"
+
+
+@lru_cache(maxsize=2)
+def _client(url: str) -> redis.Redis:
+    return redis.Redis.from_url(url, socket_timeout=1.0, socket_connect_timeout=1.0)
+
+
+os.register_at_fork(after_in_child=_client.cache_clear)
+
+
+def live_publish(*, household_id: uuid.UUID, values: Values, now: datetime) -> None:
+    """Send values ({measurement id: {"t": ms, "v": value}}) to whoever watches the household; never an error.
+
+    Writers are not asynchronous, and a loop and a connection for every call would cost more than the message: so it
+    goes out on one plain connection, in the words of the channel layer.
+    """
+    message = {
+        "type": "live.values",
+        "at": int(now.timestamp() * 1000),
+        "values": {k: dict(v) for k, v in values.items()},
+    }
+    layer = get_channel_layer()
+    group = group_of(household_id)
+    try:
+        if isinstance(layer, RedisPubSubChannelLayer):
+            _client(settings.REDIS_URL).publish(f"asgi__group__{group}", layer.serialize(message))
+        elif layer is not None:
+            async_to_sync(layer.group_send)(group, message)
+    except (redis.RedisError, OSError) as error:
+        # The values are stored; open pages read their state again within seconds.
+        logger.warning("Open pages were not told of new values: %s", error)
