@@ -217,8 +217,10 @@ class SqliteBackend(Backend):
         with self._file.change() as connection:
             self._fold(connection)
             tick = _tick(connection)
-            erased = _trim(connection, "chunk", "hour", HOUR_MS, (key, start_ms, end_ms, tick))
-            erased += _trim(connection, "day", "day", DAY_MS, (key, start_ms, end_ms, tick))
+            scope = (key, start_ms, end_ms, tick)
+            erased = _trim(connection, "chunk", "hour", HOUR_MS, scope) | _trim(
+                connection, "day", "day", DAY_MS, scope
+            )
             connection.execute("DELETE FROM page WHERE key = ?", (key,))
             connection.execute("DELETE FROM dirty WHERE key = ?", (key,))
             connection.execute("INSERT INTO dirty SELECT key, day FROM day WHERE key = ?", (key,))
@@ -228,7 +230,7 @@ class SqliteBackend(Backend):
             connection.execute("DELETE FROM latest WHERE key = ?", (key,))
             _latest_restore(connection, key)
             connection.execute("UPDATE series SET version = ? WHERE key = ?", (tick, key))
-        return erased
+        return len(erased)
 
     def close(self) -> None:
         """Let go of files and connections."""
@@ -300,10 +302,12 @@ def _day_swap(connection: sqlite3.Connection, swap: DaySwap, tick: int) -> bool:
     return True
 
 
-def _trim(connection: sqlite3.Connection, table: str, place: str, size: int, scope: tuple[int, int, int, int]) -> int:
-    """Cut [start, end) out of a layer's blocks; returns how many readings went."""
+def _trim(
+    connection: sqlite3.Connection, table: str, place: str, size: int, scope: tuple[int, int, int, int]
+) -> set[int]:
+    """Cut [start, end) out of a layer's blocks; returns the times that went."""
     key, start_ms, end_ms, tick = scope
-    erased = 0
+    erased: set[int] = set()
     rows = connection.execute(
         f"SELECT {place}, data FROM {table} WHERE key = ? AND {place} BETWEEN ? AND ?",  # noqa: S608
         (key, start_ms // size, (end_ms - 1) // size),
@@ -312,7 +316,7 @@ def _trim(connection: sqlite3.Connection, table: str, place: str, size: int, sco
         columns = columns_decode(data)
         keep = (columns.times < start_ms) | (columns.times >= end_ms)
         left = int(keep.sum())
-        erased += len(columns) - left
+        erased.update(columns.times[~keep].tolist())
         if left == len(columns):
             continue
         if not left:

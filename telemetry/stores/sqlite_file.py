@@ -157,26 +157,35 @@ class SqliteFile:
             if connection.in_transaction:
                 yield connection
                 return
-            connection.execute("BEGIN")
             try:
+                connection.execute("BEGIN")
                 yield connection
             finally:
-                connection.execute("ROLLBACK")
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
 
     @contextmanager
     def change(self) -> Iterator[sqlite3.Connection]:
         """A write: all of it is on the disk at the end, or nothing is."""
         with self.write_lock, meaning_of_errors(self.path):
             connection = self._writer
-            connection.execute("BEGIN IMMEDIATE")
             try:
+                connection.execute("BEGIN IMMEDIATE")
                 yield connection
                 connection.execute("COMMIT")
             except BaseException:
-                # SQLite itself has rolled back already after some errors, such as a full disk.
-                if connection.in_transaction:
-                    connection.execute("ROLLBACK")
+                self._roll_back()
                 raise
+
+    def _roll_back(self) -> None:
+        """Undo the open change; a connection that cannot even do that is given up, which undoes it as well."""
+        try:
+            # SQLite itself has rolled back already after some errors, such as a full disk.
+            if self._writer.in_transaction:
+                self._writer.execute("ROLLBACK")
+        except sqlite3.Error:
+            self._writer.close()
+            self._writer = self._connect()
 
     def close(self) -> None:
         """Close every connection."""
