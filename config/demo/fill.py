@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
+from django.contrib.auth import get_user_model
 
 from config.demo.contracts import EMISSION_NAME, PRICE_NAME, SOURCE, market_days
 from config.demo.history import Progress, history_fill
-from config.demo.people import LOOPBACK, community_exists, community_settle
+from config.demo.people import LOOPBACK, community_settle, community_settled
 from devices.simulator.calendar import day_number
 from devices.simulator.checkpoint import spec_read, spec_write
 from devices.simulator.community import MOST_HOMES, Spec
@@ -29,6 +30,10 @@ _DAY_MS = 86_400_000
 _SEED = 1
 
 
+class UnableToFillError(Exception):
+    """The demo cannot be put here; the message says what to do."""
+
+
 def demo_fill(
     *,
     now: datetime,
@@ -40,9 +45,14 @@ def demo_fill(
     """Fill an empty installation with the demo community and its past year; goes on where it was interrupted."""
     origin = _origin(now, days)
     spec, base_port = Spec(origin=origin, seed=_SEED, homes=homes), _free_ports(homes)
-    known = demo_spec()
-    if known is not None and community_exists():
+    known = demo_spec() if community_settled() is not None else None
+    if known is not None:
         spec, base_port = known
+    elif get_user_model().objects.exists():
+        msg = (
+            "The demo is for an empty installation, and there are accounts here: choose another folder (MYHOUSE_VAR)."
+        )
+        raise UnableToFillError(msg)
     else:
         spec_write(_state() / "spec.json", spec, base_port=base_port)
         begins_at = datetime(spec.origin.year, spec.origin.month, spec.origin.day, tzinfo=UTC)
@@ -64,11 +74,21 @@ def demo_catch_up(*, now: datetime, say: Say = print, progress: Progress | None 
 
 
 def demo_spec() -> tuple[Spec, int] | None:
-    """What is simulated here and on which first port; None without a demo."""
+    """What is simulated here and on which first port; None without a demo.
+
+    The file is for the simulator, which knows no documents; a lost one (a restored backup) is made again from them.
+    """
+    path = _state() / "spec.json"
     try:
-        return spec_read(_state() / "spec.json")
+        return spec_read(path)
     except (OSError, ValueError, TypeError, KeyError):
+        pass
+    settled = community_settled()
+    if settled is None:
         return None
+    spec = Spec(origin=settled.begins_at.astimezone(UTC).date(), seed=_SEED, homes=settled.homes)
+    spec_write(path, spec, base_port=settled.base_port)
+    return spec, settled.base_port
 
 
 def references_extend(*, now: datetime) -> int:

@@ -10,7 +10,7 @@ from django.contrib.auth import get_user_model
 
 from config.demo.contracts import contracts_of
 from config.demo.logins import ROLES, password_make
-from devices.models import DeviceKind
+from devices.models import Device, DeviceKind
 from devices.services.channels import Binding
 from devices.services.registry import Address, device_register
 from devices.simulator.community import Spec, homes_plan
@@ -18,7 +18,7 @@ from devices.simulator.home import Home
 from devices.simulator.installation import Placed, devices_plan
 from myhouse.documents.atomic import atomic
 from myhouse.documents.services import SYSTEM
-from myhouse.models import Community, Household, MeteringPoint, User
+from myhouse.models import Community, CommunityMembership, Household, MeteringPoint, User
 from myhouse.models.metering import PointRole
 from myhouse.services.accounts import user_sign_up
 from myhouse.services.appliances import appliance_meter_set, appliances_set_counts, own_appliance_add
@@ -52,9 +52,26 @@ class _Settlers:
     now: datetime
 
 
-def community_exists() -> bool:
-    """Whether the demo's documents are there already."""
-    return Community.objects.filter(name=COMMUNITY, simulated=True).exists()
+@dataclass(frozen=True)
+class Settled:
+    """What the documents say about the demo: since when, how many homes, from which port on."""
+
+    begins_at: datetime
+    homes: int
+    base_port: int
+
+
+def community_settled() -> Settled | None:
+    """The demo as its documents know it; None if they are not there."""
+    community = Community.objects.filter(name=COMMUNITY, simulated=True).first()
+    if community is None:
+        return None
+    memberships = CommunityMembership.objects.filter(community=community).order_by("starts_at")
+    begins_at = [membership.starts_at for membership in memberships]
+    first = Device.objects.filter(simulated=True, external_id="home-1-grid").first()
+    if not begins_at or first is None:
+        return None
+    return Settled(begins_at=begins_at[0], homes=len(begins_at), base_port=first.port)
 
 
 @atomic

@@ -9,7 +9,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from config.demo import demo_catch_up, demo_fill, demo_spec
+from config.demo import UnableToFillError, demo_catch_up, demo_fill, demo_spec
 
 _BAR = 40
 
@@ -40,7 +40,10 @@ class Command(BaseCommand):
         if known is None:
             if not 1 <= homes <= 20:
                 raise CommandError("--homes must lie between 1 and 20.")
-            demo_fill(now=now, say=self.stdout.write, days=days, homes=homes, progress=self._bar)
+            try:
+                demo_fill(now=now, say=self.stdout.write, days=days, homes=homes, progress=self._bar)
+            except UnableToFillError as error:
+                raise CommandError(str(error)) from error
         else:
             if days is not None and known[0].origin > (now - timedelta(days=days)).date():
                 raise CommandError(
