@@ -33,12 +33,9 @@ HOMES = 2
 @pytest.fixture
 def filled(tmp_path: Path):
     """A demo of two homes and three days, in a folder of its own."""
-    from telemetry.process import store_close
-
-    with override_settings(VAR_DIR=tmp_path, TELEMETRY_URL=f"sqlite:///{tmp_path}/telemetry.sqlite3"):
+    with override_settings(VAR_DIR=tmp_path):
         demo.demo_fill(now=NOW, say=lambda _text: None, homes=HOMES, days=3)
         yield tmp_path
-        store_close()
 
 
 def ms(moment: datetime) -> int:
