@@ -7,7 +7,6 @@ from collections import defaultdict
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-import numpy as np
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -17,7 +16,8 @@ from myhouse.models import Appliance, Household, Measurement, MeteringPoint
 from myhouse.models.appliances import ApplianceKind
 from myhouse.models.metering import Quantity
 from myhouse.selectors.metering import measurements_of, points_of
-from telemetry.selectors import totals
+from telemetry.model import PARTIAL, PRESENT
+from telemetry.selectors import quarters
 
 MEASURED_OVER = timedelta(days=30)
 # Less than a whole day says nothing about a mean day.
@@ -147,15 +147,15 @@ def _measured_days(
     first, last = _quarter(start), _quarter(now)
     if not chosen or first >= last:
         return {}
-    spans = [(max(first, _quarter(m.starts_at)), min(last, _quarter(m.ends_at))) for m in chosen]
-    edges = np.unique(np.array([first, last, *(edge for span in spans for edge in span)], np.int64))
-    sums = totals(series_ids=[m.series_id for m in chosen], edges_ms=edges)
+    found = quarters(series_ids=[m.series_id for m in chosen], start_ms=first, end_ms=last)
     energy: dict[uuid.UUID, int] = defaultdict(int)
     covered: dict[uuid.UUID, int] = defaultdict(int)
-    for row, (measurement, (low, high)) in enumerate(zip(chosen, spans, strict=True)):
-        within = (edges[:-1] >= low) & (edges[1:] <= high)
-        energy[measurement.metering_point_id] += int(sums.energy[row, within].sum())
-        covered[measurement.metering_point_id] += int(sums.covered[row, within].sum())
+    for row, measurement in enumerate(chosen):
+        # Whole quarters of the measurement's own period: half a quarter would count its energy but not its time.
+        whole = (found.flags[row] & (PRESENT | PARTIAL)) == PRESENT
+        whole &= (found.starts >= _quarter(measurement.starts_at)) & (found.starts < _quarter(measurement.ends_at))
+        energy[measurement.metering_point_id] += int(found.energy[row, whole].sum())
+        covered[measurement.metering_point_id] += int(whole.sum())
     return {
         point: round(abs(energy[point]) * _QUARTERS_NEEDED / covered[point] / _MICRO)
         for point in energy
