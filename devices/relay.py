@@ -14,12 +14,13 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 from django.db import close_old_connections
 
-from devices.intake import Sheet, spikes
+from devices.intake import Row, Sheet, spikes
 from devices.models import DeviceChannel
 from devices.services.swaps import swap_question_open
 from devices.state import seen_put
@@ -28,6 +29,8 @@ from telemetry.live import live_get, live_put
 from telemetry.model import Kind, Quality, Reading
 
 Places = npt.NDArray[np.intp]
+Newest = dict[uuid.UUID, tuple[Target, Reading]]
+T = TypeVar("T")
 TURN_S = 0.15
 BACKLOG = 2_000
 LIVE_AGE_MS = 900_000
@@ -51,7 +54,8 @@ class Relay:
     """The thread and what waits for it; `put` never waits and never fails."""
 
     turn_s: float = TURN_S
-    _waiting: deque[tuple[Sheet, int]] = field(default_factory=lambda: deque(maxlen=BACKLOG))
+    _sheets: deque[tuple[Sheet, int]] = field(default_factory=lambda: deque(maxlen=BACKLOG))
+    _rows: deque[tuple[list[Row], int]] = field(default_factory=lambda: deque(maxlen=10 * BACKLOG))
     _wake: threading.Event = field(default_factory=threading.Event)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _busy: threading.Lock = field(default_factory=threading.Lock)
@@ -60,10 +64,19 @@ class Relay:
 
     def put(self, sheet: Sheet, *, now_ms: int) -> None:
         """Pass on what was just stored."""
-        self._waiting.append((sheet, now_ms))
+        self._sheets.append((sheet, now_ms))
+        self._notify()
+
+    def put_rows(self, rows: list[Row], *, now_ms: int) -> None:
+        """Pass on the few readings that were just stored."""
+        self._rows.append((rows, now_ms))
+        self._notify()
+
+    def _notify(self) -> None:
         if self._thread is None:
             self._start()
-        self._wake.set()
+        if not self._wake.is_set():
+            self._wake.set()
 
     def flush(self) -> None:
         """Do now what waits; for the end of a process, and for tests."""
@@ -90,22 +103,21 @@ class Relay:
             time.sleep(self.turn_s)
 
     def _turn(self) -> None:
-        taken: list[tuple[Sheet, int]] = []
-        while self._waiting:
-            taken.append(self._waiting.popleft())
-        if not taken:
+        sheets, few = taken(self._sheets), taken(self._rows)
+        if not sheets and not few:
             return
-        now_ms = max(at for _sheet, at in taken)
-        newest: dict[uuid.UUID, tuple[Target, Reading]] = {}
-        seen: dict[uuid.UUID, int] = {}
-        for sheet, at in taken:
-            seen.update({target.device_id: at for target in sheet.targets})
-            for target, reading in newest_of(sheet, after_ms=now_ms - LIVE_AGE_MS):
-                known = newest.get(target.series_id)
-                if known is None or known[1].time_ms <= reading.time_ms:
-                    newest[target.series_id] = (target, reading)
-        self._know(target for sheet, _at in taken for target in sheet.targets)
-        steps = [step for sheet, _at in taken for step in self._steps(sheet)]
+        now_ms = max(at for _stored, at in [*sheets, *few])
+        rows = [row for listed, _at in few for row in listed]
+        seen = {target.device_id: at for sheet, at in sheets for target in sheet.targets}
+        seen |= {row.target.device_id: at for listed, at in few for row in listed}
+        newest: Newest = {}
+        for sheet, _at in sheets:
+            newest_keep(newest, newest_of(sheet, after_ms=now_ms - LIVE_AGE_MS))
+        newest_keep(newest, newest_rows(rows, after_ms=now_ms - LIVE_AGE_MS))
+        self._know(target for sheet, _at in sheets for target in sheet.targets)
+        self._know(row.target for row in rows)
+        steps = [step for sheet, _at in sheets for step in self._steps(sheet)]
+        steps += [step for row in rows if row.target.kind is Kind.COUNTER and (step := self._step_row(row))]
         publish(newest.values(), now_ms=now_ms)
         seen_put(seen)
         questions_open(steps, now_ms=now_ms)
@@ -142,6 +154,17 @@ class Relay:
                 steps.append(step)
         return steps
 
+    def _step_row(self, row: Row) -> Step | None:
+        """Return the step back that this reading of a register is, if it is one; remember it."""
+        before = self._registers.get(row.target.series_id)
+        if before is not None and row.time_ms <= before.time_ms:
+            return None
+        after = Reading(row.time_ms, row.value, Quality(row.quality))
+        self._registers[row.target.series_id] = after
+        if before is None or after.value >= before.value * (1 - STEP_BACK):
+            return None
+        return Step(row.target, before, after)
+
     def _step(self, sheet: Sheet, target: Target, rows: Places) -> Step | None:
         """Return the first step back among these rows, which are in order of time; remember the last one."""
         before = self._registers.get(target.series_id)
@@ -158,6 +181,29 @@ class Relay:
         place = int(fell[0])
         earlier = reading_at(sheet, int(newer[place - 1])) if place else before
         return Step(target, earlier, reading_at(sheet, int(newer[place]))) if earlier else None
+
+
+def taken(waiting: deque[tuple[T, int]]) -> list[tuple[T, int]]:
+    """Return what waits, and leave nothing waiting."""
+    found: list[tuple[T, int]] = []
+    while waiting:
+        found.append(waiting.popleft())
+    return found
+
+
+def newest_keep(newest: Newest, found: Iterable[tuple[Target, Reading]]) -> None:
+    """Let newer readings replace older ones of the same series."""
+    for target, reading in found:
+        known = newest.get(target.series_id)
+        if known is None or known[1].time_ms <= reading.time_ms:
+            newest[target.series_id] = (target, reading)
+
+
+def newest_rows(rows: Iterable[Row], *, after_ms: int) -> Iterable[tuple[Target, Reading]]:
+    """Return the readings that may be shown live: not too old, and not in quarantine."""
+    for target, time_ms, value, quality in rows:
+        if time_ms > after_ms and abs(value) <= target.limit:
+            yield target, Reading(time_ms, value, Quality(quality))
 
 
 def ordered(sheet: Sheet, rows: Places) -> Places:

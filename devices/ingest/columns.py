@@ -108,7 +108,8 @@ class _Reader:
             plural = {"time": "times", "value": "values"}.get(part, part)
             return f"series.{names[position]}.{plural}[{order}]"
 
-        return Reading(Sheet(targets, index, times, values, quality, place_of), self.ignored, self.to_open)
+        sheet = Sheet(targets, index, times, values, quality, place_of)
+        return Reading(sheet, self.ignored, self.to_open)
 
     def _unbound(self, name: str, column: Column) -> None:
         device, _slash, point = name.rpartition("/")

@@ -14,7 +14,6 @@ from decimal import Decimal
 from functools import cache
 from typing import Any
 
-import numpy as np
 from django.utils.translation import gettext as _
 from dsmr_parser import telegram_specifications
 from dsmr_parser.exceptions import InvalidChecksumError, ParseError
@@ -23,8 +22,7 @@ from dsmr_parser.parsers import TelegramParser
 from devices.ingest.packets import Reading
 from devices.ingest.refusals import Refusal
 from devices.ingest.routes import Route
-from devices.intake import UNSAID, Sheet
-from devices.targets import Target
+from devices.intake import UNSAID, Row, Rows
 from myhouse.errors import FieldError
 from myhouse.models.metering import Quantity
 from telemetry.units import convert
@@ -57,28 +55,19 @@ def telegram_read(*, body: bytes, route: Route, now_ms: int) -> Reading:
     """Check, parse and resolve a telegram for the device whose key it came with."""
     values = list(telegram_values(_text(body), now_ms=now_ms))
     own = route.own
-    targets: list[Target] = []
-    kept: list[Value] = []
+    rows: list[Row] = []
     ignored: list[FieldError] = []
     to_open: dict[tuple[str, str], int] = {}
     for value in values:
         target = own.targets.get(value.name)
         if target is not None:
-            targets.append(target)
-            kept.append(value)
+            rows.append(Row(target, value.time_ms, value.value, UNSAID))
             continue
         if value.name in own.openable:
             to_open[(own.external_id, value.name)] = value.time_ms
         ignored.append(FieldError(value.name, _("No channel of the device is bound to this quantity.")))
-    sheet = Sheet(
-        targets,
-        np.arange(len(kept), dtype=np.int32),
-        np.array([value.time_ms for value in kept], dtype=np.int64),
-        np.array([value.value for value in kept], dtype=np.float64),
-        np.full(len(kept), UNSAID, dtype=np.uint8),
-        lambda row, part: f"{kept[row].name}.{part}",
-    )
-    return Reading(sheet, ignored, to_open)
+    found = Rows(rows, lambda row, part: f"{rows[row].target.name}.{part}")
+    return Reading(found, ignored, to_open)
 
 
 def telegram_values(text: str, *, now_ms: int) -> Iterator[Value]:
@@ -165,7 +154,7 @@ def _canonical(value: Decimal, unit: str) -> float:
     """Return the value in the canonical unit; three decimals of a kWh are whole Wh, exactly."""
     if unit in {"kWh", "kW", "m3"}:
         return float(value * 1000)
-    return float(convert(np.array([float(value)]), unit, CANONICAL.get(unit, unit))[0])
+    return float(convert(float(value), unit, CANONICAL.get(unit, unit)))
 
 
 def _ms(moment: datetime) -> int:

@@ -7,13 +7,11 @@ from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
 import msgspec
-import numpy as np
 from django.utils.translation import gettext as _
 
 from devices.ingest.refusals import Refusal
 from devices.ingest.routes import Member, Route
-from devices.intake import UNSAID, Sheet
-from devices.targets import Target
+from devices.intake import FEW, UNSAID, Row, Rows, Sheet, sheet_of
 from myhouse.errors import FieldError
 from telemetry.model import Quality
 from telemetry.units import UnknownUnit, convert
@@ -57,9 +55,9 @@ _MISSING = re.compile(r"^Object (?:missing required|contains unknown) field `(?P
 
 @dataclass(slots=True)
 class Reading:
-    """What reading a request gave: the sheet to store, what was left out and why, what may be opened."""
+    """What reading a request gave: what to store, what was left out and why, what may be opened."""
 
-    sheet: Sheet
+    found: Rows | Sheet
     ignored: list[FieldError] = field(default_factory=list)
     to_open: dict[tuple[str, str], int] = field(default_factory=dict)
     """(external id, quantity) → first time: bound when they are sent, and then the request is read again."""
@@ -120,6 +118,11 @@ def _wrong_version(version: int, place: str) -> Refusal:
     return Refusal(422, f"{place}: {message}", field=place)
 
 
+def rows_or_sheet(rows: Rows) -> Rows | Sheet:
+    """Return many readings in columns, few as they are."""
+    return rows if len(rows) <= FEW else sheet_of(rows)
+
+
 class _Reader:
     """Turns packets into a sheet, noting faults on the way."""
 
@@ -129,9 +132,7 @@ class _Reader:
         self.errors: list[FieldError] = []
         self.ignored: list[FieldError] = []
         self.to_open: dict[tuple[str, str], int] = {}
-        self.positions: dict[int, int] = {}
-        self.targets: list[Target] = []
-        self.rows: list[tuple[int, int, float, int]] = []
+        self.rows: list[Row] = []
         self.places: list[tuple[int, int]] = []
 
     def read(self, packets: list[Packet]) -> Reading:
@@ -149,7 +150,7 @@ class _Reader:
                 self._point(member, packet, point, (number, order))
         if self.errors:
             raise Refusal(422, _("Nothing was stored: correct these fields."), errors=self.errors[:20])
-        return Reading(self._sheet(packets), self.ignored, self.to_open)
+        return Reading(rows_or_sheet(Rows(self.rows, self._place)), self.ignored, self.to_open)
 
     def _point(self, member: Member, packet: Packet, point: Point, place: tuple[int, int]) -> None:
         target = member.targets.get(point.name)
@@ -159,15 +160,12 @@ class _Reader:
         value = point.value
         if point.unit != target.unit:
             try:
-                value = float(convert(np.array([value]), point.unit, target.unit)[0])
+                value = float(convert(value, point.unit, target.unit))
             except UnknownUnit as error:
                 self.errors.append(FieldError(f"{self._at(place)}.unit", str(error)))
                 return
-        position = self.positions.setdefault(id(target), len(self.targets))
-        if position == len(self.targets):
-            self.targets.append(target)
         quality = UNSAID if point.quality is None else QUALITIES[point.quality]
-        self.rows.append((position, packet.reading_ts, value, quality))
+        self.rows.append(Row(target, packet.reading_ts, value, quality))
         self.places.append(place)
 
     def _unbound(self, member: Member, packet: Packet, point: Point, place: tuple[int, int]) -> None:
@@ -180,20 +178,7 @@ class _Reader:
     def _at(self, place: tuple[int, int]) -> str:
         return f"{self.prefix.format(place[0])}points[{place[1]}]"
 
-    def _sheet(self, packets: list[Packet]) -> Sheet:
-        places = self.places
-
-        def place_of(row: int, part: str) -> str:
-            if part == "time":
-                return f"{self.prefix.format(places[row][0])}reading_ts"
-            return f"{self._at(places[row])}.{part}"
-
-        index, times, values, quality = zip(*self.rows, strict=True) if self.rows else ((), (), (), ())
-        return Sheet(
-            self.targets,
-            np.array(index, dtype=np.int32),
-            np.array(times, dtype=np.int64),
-            np.array(values, dtype=np.float64),
-            np.array(quality, dtype=np.uint8),
-            place_of,
-        )
+    def _place(self, row: int, part: str) -> str:
+        if part == "time":
+            return f"{self.prefix.format(self.places[row][0])}reading_ts"
+        return f"{self._at(self.places[row])}.{part}"

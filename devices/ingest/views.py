@@ -16,18 +16,19 @@ from django.views.decorators.csrf import csrf_exempt
 
 from devices.ingest.bodies import COLUMNS_BYTES, PACKETS_BYTES, TELEGRAM_BYTES, body_read
 from devices.ingest.columns import columns_read
+from devices.ingest.gather import gather_current
 from devices.ingest.limits import DEVICE, GATEWAY, guess_count, guesses_check, rate_check
 from devices.ingest.p1 import telegram_read
 from devices.ingest.packets import Reading, packets_read
 from devices.ingest.refusals import Refusal
 from devices.ingest.routes import Route, route_load, route_remembered
-from devices.intake import AHEAD_MS, EARLIEST_MS, Sheet, sheet_check, sheet_guard
+from devices.intake import AHEAD_MS, EARLIEST_MS, Rows, Sheet, rows_check, rows_guard, sheet_check, sheet_guard
 from devices.models import Device
 from devices.relay import relay
 from devices.services.channels import channel_open
 from myhouse.errors import FieldError
 from telemetry.errors import StoreBusyError, StoreUnavailableError, UnableToWrite
-from telemetry.model import DAY_MS, Batch, Bools
+from telemetry.model import DAY_MS
 from telemetry.services import history_write, readings_write_async
 
 INLINE_BYTES = 524_288
@@ -74,7 +75,7 @@ async def _answer(request: HttpRequest, limit: int, read: Read) -> HttpResponse:
         reading = await _read(read, body, route, now_ms)
         if reading.to_open and await sync_to_async(_open)(route, reading.to_open, now_ms):
             reading = await _read(read, body, await _route_of(request), now_ms)
-        accepted = await sheet_store(reading.sheet, ignored=reading.ignored, now_ms=now_ms)
+        accepted = await readings_store(reading.found, ignored=reading.ignored, now_ms=now_ms)
     except Refusal as refusal:
         return refusal.response()
     answer = {
@@ -120,46 +121,40 @@ def _open(route: Route, to_open: dict[tuple[str, str], int], now_ms: int) -> boo
     return opened
 
 
-async def sheet_store(sheet: Sheet, *, ignored: list[FieldError], now_ms: int) -> int:
-    """Check and store a sheet, all of it or nothing; returns how many readings are durable."""
-    if not len(sheet):
-        raise Refusal(
-            422,
-            _("Nothing was stored: none of these points is bound."),
-            errors=ignored[:20],
-            field="" if ignored else "points",
-        )
-    errors = sheet_check(sheet, now_ms=now_ms)
+async def readings_store(found: Rows | Sheet, *, ignored: list[FieldError], now_ms: int) -> int:
+    """Check and store a request's readings, all of them or none; returns how many are durable."""
+    if not len(found):
+        message = _("Nothing was stored: none of these points is bound.")
+        raise Refusal(422, message, errors=ignored[:20] or [FieldError("points", message)])
+    errors = rows_check(found, now_ms=now_ms) if isinstance(found, Rows) else sheet_check(found, now_ms=now_ms)
     if errors:
         raise Refusal(422, _("Nothing was stored: correct these fields."), errors=errors)
-    sheet = sheet_guard(sheet)
     try:
-        accepted = await _written(sheet.batch, now_ms)
-    except StoreBusyError as error:
+        if isinstance(found, Rows):
+            return await _rows_written(found, now_ms)
+        return await _sheet_written(found, now_ms)
+    except (StoreBusyError, StoreUnavailableError) as error:
         raise Refusal(503, str(error), retry_after_s=error.retry_after_s or 1) from error
-    except StoreUnavailableError as error:
-        raise Refusal(503, str(error), retry_after_s=error.retry_after_s or 10) from error
     except UnableToWrite as error:
-        place = sheet.place(error.index or 0, "value")
+        place = found.place(error.index or 0, "value")
         raise Refusal(422, str(error), field=place) from error
+
+
+async def _rows_written(found: Rows, now_ms: int) -> int:
+    rows = rows_guard(found)
+    if rows:
+        await gather_current().write(rows, now_ms=now_ms)
+        relay.put_rows(rows, now_ms=now_ms)
+    return len(rows)
+
+
+async def _sheet_written(found: Sheet, now_ms: int) -> int:
+    """Write a long past in bulk straight into sealed blocks, all else with the requests of this moment."""
+    sheet = sheet_guard(found)
+    past = len(sheet) >= HISTORY_ROWS and np.count_nonzero(sheet.times < now_ms - now_ms % DAY_MS) >= HISTORY_ROWS
+    if past:
+        accepted = (await asyncio.to_thread(history_write, batch=sheet.batch, now_ms=now_ms)).accepted
+    else:
+        accepted = (await readings_write_async(batch=sheet.batch, now_ms=now_ms)).accepted
     relay.put(sheet, now_ms=now_ms)
     return accepted
-
-
-async def _written(batch: Batch, now_ms: int) -> int:
-    """Write past days in bulk straight into sealed blocks, the rest with the requests of this moment."""
-    if len(batch) < HISTORY_ROWS:
-        return (await readings_write_async(batch=batch, now_ms=now_ms)).accepted
-    past = batch.times < now_ms - now_ms % DAY_MS
-    if np.count_nonzero(past) < HISTORY_ROWS:
-        return (await readings_write_async(batch=batch, now_ms=now_ms)).accepted
-    written = (await asyncio.to_thread(history_write, batch=_part(batch, past), now_ms=now_ms)).accepted
-    if not past.all():
-        written += (await readings_write_async(batch=_part(batch, ~past), now_ms=now_ms)).accepted
-    return written
-
-
-def _part(batch: Batch, rows: Bools) -> Batch:
-    if rows.all():
-        return batch
-    return Batch(batch.series_ids, batch.index[rows], batch.times[rows], batch.values[rows], batch.quality[rows])

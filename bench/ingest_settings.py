@@ -1,0 +1,5 @@
+"""The product's settings, with the two measuring views beside the product's own URLs."""
+
+from config.settings import *  # noqa: F403
+
+ROOT_URLCONF = "bench.ingest_site"

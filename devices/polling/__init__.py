@@ -1,0 +1,1 @@
+"""Celery asks devices on their own period; one loop per worker holds the connections."""
