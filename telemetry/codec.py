@@ -118,8 +118,10 @@ def _get_ints(reader: _Reader) -> Int64s:
     count = reader.count - order
     if width:
         planes = reader.take(count * width, np.uint8).reshape(width, count)
-        numbers = np.ascontiguousarray(planes.T).view(f"<u{width}").reshape(count).astype(np.int64)
-        numbers += low
+        narrow = planes[0] if width == 1 else np.ascontiguousarray(planes.T).view(f"<u{width}").reshape(count)
+        numbers = narrow.astype(np.int64)
+        if low:
+            numbers += low
     else:
         numbers = np.full(count, low, np.int64)
     for start in (second, first)[2 - order :]:
@@ -238,7 +240,7 @@ def grid_encode(flags: Bytes, energy: Int64s, shapes: tuple[Floats, ...]) -> byt
     """A block of quarters: flags, exact energy, and any number of float columns whose NaN fall where flags are 0."""
     writer = _Writer(len(flags))
     _put_bytes(writer, flags)
-    _put_ints(writer, energy, orders=(0, 1))
+    _put_ints(writer, energy, orders=(0,))
     for column in shapes:
         _put_floats(writer, np.where(flags > 0, column, 0.0))
     return writer.finish()

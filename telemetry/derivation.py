@@ -44,32 +44,59 @@ _FLAG_OF_QUALITY[[1, 2]] = ESTIMATED
 _FLAG_OF_QUALITY[3] = SUSPECT
 
 
-@dataclass(frozen=True, eq=False)
 class Grid:
-    """Consecutive buckets of one series; `covered_ms` is known only where it was just derived."""
+    """Consecutive buckets of one series; without levels given, the rates of its amounts per quarter stand for them."""
 
-    flags: Bytes
-    energy: Int64s
-    mean: Floats
-    min: Floats
-    max: Floats
+    def __init__(self, flags: Bytes, energy: Int64s, levels: tuple[Floats, Floats, Floats] | None) -> None:
+        self.flags = flags
+        self.energy = energy
+        self._levels = levels
+        self._rates: Floats | None = None
+
+    @classmethod
+    def empty(cls, count: int, *, levels: bool) -> Grid:
+        """Nothing known."""
+        nothing = (np.full(count, np.nan), np.full(count, np.nan), np.full(count, np.nan)) if levels else None
+        return cls(np.zeros(count, np.uint8), np.zeros(count, np.int64), nothing)
+
+    @property
+    def levels(self) -> tuple[Floats, Floats, Floats]:
+        """Mean, min and max; NaN where there is nothing."""
+        if self._levels is not None:
+            return self._levels
+        if self._rates is None:
+            # Over the whole quarter, so that it follows from the energy alone.
+            self._rates = np.where(self.flags > 0, self.energy / (MICRO * QUARTER_MS / HOUR_MS), np.nan)
+        return self._rates, self._rates, self._rates
+
+    @property
+    def mean(self) -> Floats:
+        """Mean per bucket."""
+        return self.levels[0]
+
+    @property
+    def min(self) -> Floats:
+        """Smallest value per bucket."""
+        return self.levels[1]
+
+    @property
+    def max(self) -> Floats:
+        """Largest value per bucket."""
+        return self.levels[2]
 
     @property
     def nbytes(self) -> int:
-        """Memory held."""
-        return sum(one.nbytes for one in (self.flags, self.energy, self.mean, self.min, self.max))
-
-    @classmethod
-    def empty(cls, count: int) -> Grid:
-        """Nothing known."""
-        nothing = np.full(count, np.nan)
-        return cls(np.zeros(count, np.uint8), np.zeros(count, np.int64), nothing, nothing.copy(), nothing.copy())
+        """Memory held, at most."""
+        return self.flags.nbytes + self.energy.nbytes * (1 + len(self._levels or (0,)))
 
     def put(self, at: int, other: Grid) -> None:
         """Overwrite from position `at`."""
         place = slice(at, at + len(other.flags))
         self.flags[place], self.energy[place] = other.flags, other.energy
-        self.mean[place], self.min[place], self.max[place] = other.mean, other.min, other.max
+        self._rates = None
+        if self._levels is not None:
+            for mine, fresh in zip(self._levels, other.levels, strict=True):
+                mine[place] = fresh
 
 
 def amounts(series: Series) -> bool:
@@ -82,11 +109,6 @@ def reach_ms(series: Series) -> int | None:
     if series.kind is Kind.COUNTER:
         return None
     return max(series.gap_ms, series.interval_ms, QUARTER_MS)
-
-
-def rate_of(energy: Int64s, step_ms: int) -> Floats:
-    """Amounts per bucket as a rate per hour (Wh → W)."""
-    return np.asarray(energy / (MICRO * (step_ms / HOUR_MS)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -204,18 +226,20 @@ def _derive_amounts(
 
 def derive(series: Series, columns: Columns, start_ms: int, end_ms: int, step_ms: int = QUARTER_MS) -> Grid:
     """The buckets of [start_ms, end_ms), from its readings and the nearest one before and after."""
-    grid = Grid.empty((end_ms - start_ms) // step_ms)
+    summed = amounts(series)
+    # On the stored grid, rates follow from the energy; finer curves divide by what was covered.
+    grid = Grid.empty((end_ms - start_ms) // step_ms, levels=not summed or step_ms != QUARTER_MS)
     window = (start_ms, end_ms)
     if not len(columns):
         return grid
-    if amounts(series):
-        bucket, covered = _derive_amounts(series, columns, window, step_ms, grid)
-        # On the stored grid a rate is over the whole quarter, so that it follows from the energy alone.
-        hours = covered / HOUR_MS if step_ms != QUARTER_MS else step_ms / HOUR_MS
-        grid.mean[bucket] = grid.energy[bucket] / MICRO / hours
-        grid.min[bucket] = grid.max[bucket] = grid.mean[bucket]
-    else:
+    if not summed:
         _derive_levels(series, columns, window, step_ms, grid)
+    else:
+        bucket, covered = _derive_amounts(series, columns, window, step_ms, grid)
+        if step_ms != QUARTER_MS:
+            rate = grid.energy[bucket] / MICRO / (covered / HOUR_MS)
+            for level in grid.levels:
+                level[bucket] = rate
     if series.simulated:
         grid.flags[grid.flags > 0] |= SIMULATED
     return grid

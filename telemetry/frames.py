@@ -7,10 +7,8 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-import numpy as np
-
 from telemetry.codec import grid_decode, grid_encode
-from telemetry.derivation import MICRO, Grid, amounts
+from telemetry.derivation import Grid, amounts
 from telemetry.model import DAY_MS, QUARTERS_PER_DAY, Series
 
 PAGE_DAYS = 32
@@ -21,21 +19,23 @@ Key = TypeVar("Key")
 Value = TypeVar("Value")
 
 
+def page_empty(series: Series) -> Grid:
+    """A page of which nothing is known."""
+    return Grid.empty(PAGE_QUARTERS, levels=not amounts(series))
+
+
 def page_encode(series: Series, grid: Grid) -> bytes:
-    """A page as a block; the shapes of amounts follow from their energy and are left out."""
-    shapes = () if amounts(series) else (grid.mean, grid.min, grid.max)
-    return grid_encode(grid.flags, grid.energy, shapes)
+    """A page as a block; the rates of amounts follow from their energy and are left out."""
+    return grid_encode(grid.flags, grid.energy, () if amounts(series) else grid.levels)
 
 
 def page_decode(series: Series, data: bytes) -> Grid:
     """The page of a block."""
     if amounts(series):
         flags, energy, _none = grid_decode(data, 0)
-        mean = energy / MICRO / 0.25
-        mean[flags == 0] = np.nan
-        return Grid(flags, energy, mean, mean, mean)
+        return Grid(flags, energy, None)
     flags, energy, (mean, low, high) = grid_decode(data, 3)
-    return Grid(flags, energy, mean, low, high)
+    return Grid(flags, energy, (mean, low, high))
 
 
 @dataclass(frozen=True, eq=False)

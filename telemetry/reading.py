@@ -13,7 +13,7 @@ from telemetry.codec import columns_decode
 from telemetry.curves import buckets
 from telemetry.derivation import Grid, derive, reach_ms
 from telemetry.errors import UnableToRead
-from telemetry.frames import PAGE_MS, PAGE_QUARTERS, Frame, Memory, page_decode
+from telemetry.frames import PAGE_MS, Frame, Memory, page_decode, page_empty
 from telemetry.merging import merge
 from telemetry.model import (
     DAY_MS,
@@ -224,7 +224,7 @@ class Reads:
         blocks = {block.number: block for block in snapshot.pages(row.key, min(wanted), max(wanted))}
         for page in wanted:
             block = blocks.get(page)
-            grid = page_decode(row.series, block.data) if block else Grid.empty(PAGE_QUARTERS)
+            grid = page_decode(row.series, block.data) if block else page_empty(row.series)
             dirty = [window for window in windows if touches(window, page)]
             for window in dirty:
                 derive_onto(snapshot, row, page, grid, window)

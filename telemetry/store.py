@@ -13,7 +13,7 @@ import numpy as np
 from telemetry.codec import columns_decode, columns_encode
 from telemetry.derivation import Grid
 from telemetry.errors import SeriesConflictError, StoreBusyError, UnableToWrite
-from telemetry.frames import PAGE_MS, PAGE_QUARTERS, page_decode, page_encode
+from telemetry.frames import PAGE_MS, page_decode, page_empty, page_encode
 from telemetry.merging import merge
 from telemetry.model import DAY_MS, Batch, Columns, SealResult, Series, WriteResult
 from telemetry.reading import Reads, derive_onto, dirty_windows
@@ -280,7 +280,7 @@ def _swap_pages(snapshot: Snapshot, row: SeriesRow, days: list[int]) -> PagesSwa
         for page in range(window[0] // PAGE_MS, (window[1] - 1) // PAGE_MS + 1):
             if page not in grids:
                 blocks = snapshot.pages(row.key, page, page)
-                grids[page] = page_decode(row.series, blocks[0].data) if blocks else Grid.empty(PAGE_QUARTERS)
+                grids[page] = page_decode(row.series, blocks[0].data) if blocks else page_empty(row.series)
             derive_onto(snapshot, row, page, grids[page], window)
     pages = {page: page_encode(row.series, grid) for page, grid in grids.items()}
     return PagesSwap(row.key, version, pages, frozenset(days))
