@@ -18,7 +18,7 @@ run: install ## Start everything embedded, with a demo community, at http://127.
 	@exec $(BIN)/python manage.py serve --demo --port $(PORT)
 
 test: install-dev ## Run every test that can run on this machine
-	$(PYTEST) -n 2 --dist worksteal --cov --cov-report=term:skip-covered
+	$(PYTEST) -n 2 --dist loadgroup --cov --cov-report=term:skip-covered
 
 test-quick: install-dev ## Run the fast tests only (under two minutes)
 	$(PYTEST) -n 2 -q -m "not slow and not browser and not processes and not shared_data"

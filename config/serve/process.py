@@ -16,6 +16,7 @@ PR_SET_PDEATHSIG = 1
 # A process that lived this long was healthy: its next crash is restarted at once again.
 HEALTHY_SECONDS = 60.0
 LONGEST_PAUSE_SECONDS = 30.0
+TRIES_BEFORE_GIVING_UP = 3
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -29,6 +30,8 @@ class Spec:
     ready: Callable[[], bool]
     stop_seconds: float = 2.0
     pass_fds: tuple[int, ...] = ()
+    # Whether the rest makes no sense without it.
+    essential: bool = True
 
 
 @dataclass
@@ -45,6 +48,16 @@ class Process:
     was_ready: bool = False
     is_ready: bool = False
     asked_to_stop: bool = False
+
+    @property
+    def hopeless(self) -> bool:
+        """Whether it was tried often enough and never became ready."""
+        return not self.was_ready and self.crashes >= TRIES_BEFORE_GIVING_UP
+
+    @property
+    def given_up(self) -> bool:
+        """Whether the start goes on without it."""
+        return self.hopeless and not self.spec.essential
 
     def start(self) -> None:
         """Start it in a session of its own, so that Ctrl-C reaches the supervisor alone."""

@@ -18,13 +18,12 @@ from config.backup.swap import swap_finish
 from config.installation import UnableToServe, files_check, folder_check, installation_read, lock_take
 from config.serve import logs
 from config.serve.probe import http_answers, valkey_answers
-from config.serve.process import Process, Spec, _bind_to_parent
+from config.serve.process import TRIES_BEFORE_GIVING_UP, Process, Spec, _bind_to_parent
 
 STOP_SIGNALS = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
 START_SECONDS = 60.0
 # A wall clock that moves this much against the monotonic one was set, or the machine slept.
 CLOCK_JUMP_SECONDS = 30.0
-TRIES_BEFORE_GIVING_UP = 3
 
 
 class Stop(Exception):
@@ -183,7 +182,7 @@ class Supervisor:
             ports.unlink(missing_ok=True)
             command = [python, "-m", "devices.simulator", "--port-file", str(ports)]
             command += ["--state", str(self.plan.var / "simulator")]
-            parts.insert(0, Spec("simulator", command, ready=ports.exists, stop_seconds=1.0))
+            parts.insert(0, Spec("simulator", command, ready=ports.exists, stop_seconds=1.0, essential=False))
         return parts
 
     def _launch(self, specs: Iterable[Spec]) -> None:
@@ -195,10 +194,9 @@ class Supervisor:
             self.processes.append(process)
             launched.append(process)
         until = time.monotonic() + START_SECONDS
-        while not all(process.is_ready for process in launched):
+        while slow := [process for process in launched if not process.is_ready and not process.given_up]:
             self._watch(seconds=0.05)
-            slow = [process for process in launched if not process.is_ready]
-            if slow and time.monotonic() > until:
+            if time.monotonic() > until:
                 name, log = slow[0].spec.name, slow[0].log
                 raise UnableToServe(f"The {name} is not ready after {START_SECONDS:.0f} s: see {log}")
 
@@ -261,8 +259,12 @@ class Supervisor:
         words = process.last_words()
         pause = process.ended()
         how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
-        if not process.was_ready and process.crashes >= TRIES_BEFORE_GIVING_UP:
+        if process.hopeless and process.spec.essential:
             raise UnableToServe(f"The {name} does not start ({how}): {words} — the whole log is {process.log}")
+        if process.given_up:
+            if process.crashes == TRIES_BEFORE_GIVING_UP:
+                self.say(f"The {name} does not start ({how}): {words} — the rest runs; it is tried again.")
+            return
         when = "now" if pause == 0 else f"in {pause:.0f} s"
         self.say(f"The {name} ended unexpectedly ({how}); it is started again {when}. Its log: {process.log}")
 
