@@ -2,7 +2,17 @@
 
 from django.urls import URLPattern, URLResolver
 
-from myhouse.views import accounts, appliances, household, household_settings, households, landing, operator
+from myhouse.views import (
+    accounts,
+    appliances,
+    household,
+    household_settings,
+    households,
+    landing,
+    operator,
+    tariffs,
+    uploads,
+)
 
 urlpatterns: list[URLPattern | URLResolver] = [
     *landing.urlpatterns,
@@ -12,4 +22,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     *household_settings.urlpatterns,
     *appliances.urlpatterns,
     *operator.urlpatterns,
+    *tariffs.urlpatterns,
+    *uploads.urlpatterns,
 ]

@@ -68,17 +68,30 @@ class Preview:
 
 
 def file_preview(
-    *, path: Path, upload: Upload, mapping: Mapping | None, since: datetime, until: datetime, now: datetime
+    *,
+    path: Path,
+    upload: Upload,
+    mapping: Mapping | None,
+    since: datetime,
+    until: datetime,
+    now: datetime,
+    sheet: str = "",
+    head_only: bool = False,
 ) -> Preview:
-    """Read the whole file as an import would, and write nothing. Without a mapping the detected one is used."""
-    given = mapping or Mapping(values=())
+    """Read the whole file as an import would, and write nothing. Without a mapping the detected one is used.
+
+    With `head_only` only the first rows are read, and nothing is said about the rest.
+    """
+    given = mapping or Mapping(values=(), sheet=sheet)
     with source_open(path, encoding=given.encoding, delimiter=given.delimiter, sheet=given.sheet) as source:
         layout = layout_of(source, time_format=given.time_format)
-        chosen = mapping or mapping_suggest(layout=layout, household=upload.household)
+        chosen = mapping or mapping_suggest(layout=layout, household=upload.household, sheet=source.sheet)
         problems: list[FieldError] = []
         report: dict[str, Any] = {}
         try:
-            report = _trial(source, upload=upload, mapping=chosen, since=since, until=until, now=now)
+            report = (
+                {} if head_only else _trial(source, upload=upload, mapping=chosen, since=since, until=until, now=now)
+            )
         except UnableTo as error:
             problems += error.errors
         if layout.month_first_unclear and given.time_format is None:
@@ -125,7 +138,7 @@ def _imported_before(upload: Upload) -> Upload | None:
     )
 
 
-def mapping_suggest(*, layout: Layout, household: Household) -> Mapping:
+def mapping_suggest(*, layout: Layout, household: Household, sheet: str = "") -> Mapping:
     """The mapping that was detected, with metering points of the household where they fit."""
     points = list(MeteringPoint.objects.filter(household=household).order_by("pk"))
     values = tuple(_placed(column, points) for column in layout.suggestions)
@@ -135,6 +148,7 @@ def mapping_suggest(*, layout: Layout, household: Household) -> Mapping:
         clock_column=layout.clock_column,
         time_format=layout.time_format,
         zone=household.time_zone,
+        sheet=sheet,
         decimal="," if layout.decimal == "," else ".",
     )
 

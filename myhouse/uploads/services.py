@@ -106,11 +106,22 @@ def name_clean(name: str) -> str:
     return shown[-160:] or "file"
 
 
-def upload_preview(*, upload: Upload, mapping: Mapping | None, now: datetime) -> Preview:
-    """Read the file as an import would, and write nothing."""
+def upload_preview(
+    *, upload: Upload, mapping: Mapping | None, now: datetime, sheet: str = "", head_only: bool = False
+) -> Preview:
+    """Read the file as an import would, and write nothing; `head_only` looks at the first rows alone."""
     since, until = _membership(upload, now)
     with _stored(upload) as path:
-        return file_preview(path=path, upload=upload, mapping=mapping, since=since, until=until, now=now)
+        return file_preview(
+            path=path,
+            upload=upload,
+            mapping=mapping,
+            since=since,
+            until=until,
+            now=now,
+            sheet=sheet,
+            head_only=head_only,
+        )
 
 
 @atomic
