@@ -123,14 +123,15 @@ class Feed:
             self._wiring = (monotonic() + WIRING_S, wiring_of(household=household, now=now))
         wiring = self._wiring[1]
         home = wiring.home
-        flow = flow_now(household=home.household, now=now, wiring=wiring, community=_community(home.community, now))
+        neighbours = community_shared(home.community, now)
+        flow = flow_now(household=home.household, now=now, wiring=wiring, community=neighbours)
         return json.dumps({"kind": "state", "at": flow.at_ms, "flow": flow.as_json()}, separators=(",", ":"))
 
 
 _communities: dict[uuid.UUID, tuple[float, list[uuid.UUID], float, CommunityNow]] = {}
 
 
-def _community(community: Community | None, now: datetime) -> CommunityNow:
+def community_shared(community: Community | None, now: datetime) -> CommunityNow:
     """Add up a community once for all of its homes that are watched."""
     if community is None:
         return CommunityNow(None, 0)

@@ -11,7 +11,7 @@ import numpy as np
 from django.utils.translation import gettext as _
 from numpy.typing import NDArray
 
-from myhouse.models import Battery, Household, Measurement
+from myhouse.models import Household, Measurement
 from myhouse.models.metering import PointRole, Quantity
 from myhouse.selectors.home import Home, home_load
 from myhouse.selectors.tariffs import prices_shown
@@ -57,6 +57,7 @@ def day_curve(
     step_s: int = 300,
     since: datetime | None = None,
     until: datetime | None = None,
+    home: Home | None = None,
 ) -> DayCurve:
     """Return the day's powers per step; steps to come and steps without data are `None`."""
     if step_s not in STEPS_S:
@@ -68,7 +69,7 @@ def day_curve(
     starts = np.arange(start, end, step_s * 1000, dtype=np.int64)
     reached = int(np.clip(now_ms, start, end))
     grid = _Grid(starts[starts < reached], step_s * 1000, start, reached)
-    home = home_load(household=household, now=now)
+    home = home or home_load(household=household, now=now)
     powers = _powers(home, grid)
     hidden = np.zeros(len(grid.starts), np.bool_)
     if since is not None:
@@ -194,9 +195,8 @@ def _state_of_charge(home: Home, grid: _Grid) -> Floats:
     if not rows:
         return np.full(len(grid.starts), np.nan)
     points = list(dict.fromkeys(m.metering_point_id for m in rows))
-    holds = dict(Battery.objects.filter(metering_point_id__in=points).values_list("metering_point_id", "capacity_wh"))
     values = _read(rows, grid)
-    weights = [holds.get(point, 1) for point in points]
+    weights = [home.capacities.get(point, 1) for point in points]
     lines = [_first_known(v for v, m in zip(values, rows, strict=True) if m.metering_point_id == p) for p in points]
     return sum((w * line for w, line in zip(weights, lines, strict=True)), np.zeros(len(grid.starts))) / sum(weights)
 

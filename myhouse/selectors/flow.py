@@ -10,7 +10,7 @@ from functools import cached_property
 
 import numpy as np
 
-from myhouse.models import Appliance, Battery, Community, Household, Measurement, MeteringPoint
+from myhouse.models import Appliance, Community, Household, Measurement, MeteringPoint
 from myhouse.models.appliances import ApplianceKind
 from myhouse.models.metering import PointRole, Quantity
 from myhouse.selectors.home import Home, home_load
@@ -81,14 +81,8 @@ def wiring_of(*, household: Household, now: datetime, home: Home | None = None) 
         home=home,
         gauges=gauges,
         windmills=set(windmills.values_list("metering_point_id", flat=True)) if points else set(),
-        capacities=_capacities(home) if home.has_battery else {},
+        capacities=home.capacities,
     )
-
-
-def _capacities(home: Home) -> dict[uuid.UUID, int]:
-    points = [point.pk for point in home.points if point.role == PointRole.BATTERY]
-    rows = Battery.objects.filter(metering_point_id__in=points).values_list("metering_point_id", "capacity_wh")
-    return dict(rows)
 
 
 def flow_now(

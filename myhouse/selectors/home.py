@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 
-from myhouse.models import Community, Household, Measurement, MeteringPoint
+from myhouse.models import Battery, Community, Household, Measurement, MeteringPoint
 from myhouse.models.metering import PointRole, Quantity
 from myhouse.selectors.households import community_of
 from myhouse.selectors.metering import points_of
@@ -67,6 +67,15 @@ class Home:
     def roles(self) -> dict[uuid.UUID, str]:
         """The role of each point."""
         return {point.pk: point.role for point in self.points}
+
+    @cached_property
+    def capacities(self) -> dict[uuid.UUID, int]:
+        """What the battery at each battery point can hold, in Wh."""
+        points = [point.pk for point in self.points if point.role == PointRole.BATTERY]
+        if not points:
+            return {}
+        rows = Battery.objects.filter(metering_point_id__in=points)
+        return dict(rows.values_list("metering_point_id", "capacity_wh"))
 
     def measured_at(self, moment_ms: int) -> bool:
         """Whether any energy is being measured at this moment."""

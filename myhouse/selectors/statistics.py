@@ -60,14 +60,18 @@ def statistics(
     compare: Iterable[str] = ("previous", "year"),
     since: datetime | None = None,
     until: datetime | None = None,
+    home: Home | None = None,
 ) -> Statistics:
-    """Add up a span by buckets of `step`; `since` and `until` are the reader's own time in the household."""
+    """Add up a span by buckets of `step`; `since` and `until` are the reader's own time in the household.
+
+    Hand in `home` where one answer needs several spans.
+    """
     chosen = _step(span, step)
     edges = local_edges(zone=household.time_zone, start=span.start, end=span.end, step=chosen)
     if len(edges) - 1 > BUCKETS_AT_MOST:
         raise UnableToReadSpan(_("That is too finely cut for so long a span; choose a larger step."), field="step")
     window = _window(now, since, until)
-    home = home_load(household=household, now=now)
+    home = home or home_load(household=household, now=now)
     start, end = window.clip(int(edges[0]), int(edges[-1]))
     meters = home.meters(start, end)
     ledger = _ledger(home, start, end, window, subs=True)

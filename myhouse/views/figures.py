@@ -179,9 +179,12 @@ def span_figures(answer: Statistics) -> list[Figure]:
     found = day_figures(answer)
     if sums.community_wh:
         found.append(Figure("community", _("From neighbours"), energy_text(answer, "community_wh")))
-    net = formatting.money(sums.net_uct, answer.currency, language)
-    note = change_text(answer.comparisons.get("previous"), "cost_uct")
-    found.append(Figure("", _("Cost less income"), net, note))
+    before = answer.comparisons.get("previous")
+    for label, name in ((_("Cost"), "cost_uct"), (_("Income"), "income_uct")):
+        amount = getattr(sums, name)
+        if amount is not None:
+            text = formatting.money(amount, answer.currency, language)
+            found.append(Figure("", label, text, change_text(before, name)))
     if sums.co2_g is not None:
         avoided = formatting.mass(sums.co2_avoided_g, language)
         remark = _("%(mass)s avoided") % {"mass": avoided} if sums.co2_avoided_g else ""
@@ -256,6 +259,18 @@ COMPARED = (
 )
 
 
+def compared_with(answer: Statistics) -> list[Comparison]:
+    """Return the spans compared with that have data; of a year, the period before is the year before."""
+    names = ("previous",) if answer.span.unit == "year" else ("previous", "year")
+    found = [answer.comparisons.get(name) for name in names]
+    return [other for other in found if other is not None and other.known]
+
+
+def comparison_heads(answer: Statistics) -> list[str]:
+    """Return the labels over the spans compared with."""
+    return [other.span.label for other in compared_with(answer)]
+
+
 def comparison_rows(answer: Statistics) -> list[Line]:
     """Return each sum beside those of the period before and of a year earlier, with the change."""
     words = {
@@ -268,21 +283,17 @@ def comparison_rows(answer: Statistics) -> list[Line]:
         "income_uct": _("Income"),
         "co2_g": _("CO₂"),
     }
-    # Of a year, the period before and the year before are the same.
-    names = ("previous",) if answer.span.unit == "year" else ("previous", "year")
-    others = [answer.comparisons.get(name) for name in names]
-    known = [other for other in others if other is not None and other.known]
-    if not known:
+    others = compared_with(answer)
+    if not others:
         return []
     lines = []
     for name, kind in COMPARED:
-        ours = getattr(known[0].now_totals, name)
-        if not ours and not any(getattr(other.totals, name) for other in known):
+        ours = getattr(others[0].now_totals, name)
+        if not ours and not any(getattr(other.totals, name) for other in others):
             continue
         cells = [_figure(ours, kind, answer.currency)]
         for other in others:
-            there = other is not None and other.known
-            cells.append(_figure(getattr(other.totals, name), kind, answer.currency) if other and there else "–")
+            cells.append(_figure(getattr(other.totals, name), kind, answer.currency))
             cells.append(formatting.share(_change(other, name), get_language(), signed=True))
         lines.append(Line(words[name], tuple(cells)))
     return lines

@@ -15,9 +15,11 @@ from django.utils.translation import gettext as _
 
 from myhouse.charts.flow import Powers, flows, headline
 from myhouse.context import page_frame
+from myhouse.feeds import community_shared
 from myhouse.panels import panels_of
 from myhouse.selectors.day import day_curve
 from myhouse.selectors.flow import flow_now
+from myhouse.selectors.home import home_load
 from myhouse.selectors.statistics import span_has_next, span_of_day, statistics
 from myhouse.statistics.model import Span, UnableToReadSpan
 from myhouse.templatetags.frame import url_or_nothing
@@ -27,6 +29,7 @@ from myhouse.views.gate import household_open
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
 
+    from myhouse.selectors.home import Home
     from myhouse.selectors.households import Access
     from myhouse.statistics.model import FlowNow
 
@@ -49,11 +52,12 @@ def household(request: HttpRequest, household_id: uuid.UUID) -> HttpResponse:
     if access.sums_only:
         return redirect("energy", household_id)
     one, now = access.household, timezone.now()
-    flow = flow_now(household=one, now=now)
+    place = home_load(household=one, now=now)
+    flow = flow_now(household=one, now=now, home=place, community=community_shared(place.community, now))
     powers = powers_of(flow)
     day = span_of_day(household=one, now=now)
-    today = statistics(household=one, span=day, now=now, compare=("previous",), **_own_time(access))
-    curve = day_curve(household=one, day=day.start, now=now, **_own_time(access))
+    today = statistics(household=one, span=day, now=now, compare=("previous",), home=place, **_own_time(access))
+    curve = day_curve(household=one, day=day.start, now=now, home=place, **_own_time(access))
     lines = flows(powers)
     words = figures.flow_words()
     context: dict[str, Any] = {
@@ -123,11 +127,12 @@ def energy_span(request: HttpRequest, household_id: uuid.UUID, unit: str, start:
         return redirect("energy-span", household_id, unit, span.key)
     ghost_name = request.GET.get("beside", "previous")
     ghost_name = ghost_name if ghost_name in GHOSTS else "previous"
-    answer = statistics(household=one, span=span, now=now, **_own_time(access))
+    place = home_load(household=one, now=now)
+    answer = statistics(household=one, span=span, now=now, home=place, **_own_time(access))
     ghost = None
     if ghost_name != "none":
         other = span.previous() if ghost_name == "previous" else span.year_before()
-        ghost = statistics(household=one, span=other, now=now, compare=(), **_own_time(access))
+        ghost = statistics(household=one, span=other, now=now, compare=(), home=place, **_own_time(access))
     context: dict[str, Any] = {
         "household": one,
         "access": access,
@@ -139,13 +144,14 @@ def energy_span(request: HttpRequest, household_id: uuid.UUID, unit: str, start:
             ghost_label=_ghost_label(ghost_name),
             link=lambda inside: reverse("energy-span", args=(one.pk, inside.unit, inside.key)),
         ),
-        "curve": _curve(access, span, answer),
+        "curve": _curve(access, span, answer, place),
         "navigation": _navigation(access, span),
         "beside": _beside(ghost_name, span),
         "stats": figures.span_figures(answer),
         "rates": figures.rates(answer),
         "money": figures.money_rows(answer),
         "comparison": figures.comparison_rows(answer),
+        "comparison_heads": figures.comparison_heads(answer),
         "partly": figures.partly_measured(answer),
         "troubles": figures.troubles(answer, one),
         "exports": _exports(one.pk, span, answer.step),
@@ -162,10 +168,10 @@ def _span(unit: str, start: str) -> Span:
         raise Http404(str(refusal)) from refusal
 
 
-def _curve(access: Access, span: Span, answer: Any) -> Any:
+def _curve(access: Access, span: Span, answer: Any, place: Home) -> Any:
     if span.unit != "day" or access.sums_only:
         return None
-    curve = day_curve(household=access.household, day=span.start, now=timezone.now(), **_own_time(access))
+    curve = day_curve(household=access.household, day=span.start, now=timezone.now(), home=place, **_own_time(access))
     return None if curve.empty else drawing.day_chart(curve=curve, totals=answer)
 
 

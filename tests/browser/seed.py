@@ -62,7 +62,10 @@ def sun_w(times_ms: np.ndarray, peak_w: float) -> np.ndarray:
 def load_w(times_ms: np.ndarray, size: float) -> np.ndarray:
     """The power of a home: a base, breakfast, noon, evening."""
     hours = (times_ms / 3_600_000 + 1) % 24
-    humps = sum(w * np.exp(-(((hours - at) / wide) ** 2)) for at, w, wide in ((7.3, 700, 1.0), (12.6, 520, 0.8), (19.2, 1250, 1.7)))
+    humps = sum(
+        w * np.exp(-(((hours - at) / wide) ** 2))
+        for at, w, wide in ((7.3, 700, 1.0), (12.6, 520, 0.8), (19.2, 1250, 1.7))
+    )
     fridge = 90 * (np.sin(times_ms / 412_000) > 0.2)
     return size * (170 + humps + fridge + 40 * np.sin(times_ms / 97_000))
 
@@ -107,7 +110,12 @@ def write(measurement: Measurement, times: np.ndarray, values: np.ndarray, now: 
 
 def energy(point, quantity: str, since: datetime, flows: Flows, now: datetime) -> None:
     measurement = measurement_start(
-        metering_point=point, quantity=quantity, starts_at=since, kind=Kind.INTERVAL, simulated=True, interval_ms=QUARTER_MS
+        metering_point=point,
+        quantity=quantity,
+        starts_at=since,
+        kind=Kind.INTERVAL,
+        simulated=True,
+        interval_ms=QUARTER_MS,
     )
     write(measurement, flows.starts_ms, flows.energies[quantity], now)
 
@@ -157,17 +165,31 @@ def contracts(household: Household, since: date, now: datetime) -> None:
 
 def main_home(owner: User, community: Community, since: datetime, now: datetime) -> dict[str, object]:
     home = household_create(
-        owner=owner, name="Linden Lane 7", time_zone=ZONE, currency=CURRENCY, community=community, actor=SYSTEM, now=now, since=since
+        owner=owner,
+        name="Linden Lane 7",
+        time_zone=ZONE,
+        currency=CURRENCY,
+        community=community,
+        actor=SYSTEM,
+        now=now,
+        since=since,
     )
     now_ms = int(now.timestamp() * 1000)
-    starts = np.arange(int(since.timestamp() * 1000) // QUARTER_MS * QUARTER_MS, now_ms - QUARTER_MS, QUARTER_MS, dtype=np.int64)
+    starts = np.arange(
+        int(since.timestamp() * 1000) // QUARTER_MS * QUARTER_MS, now_ms - QUARTER_MS, QUARTER_MS, dtype=np.int64
+    )
     flows = home_flows(starts)
     terms = BatteryTerms(capacity_wh=CAPACITY_WH, max_charge_w=5_000, max_discharge_w=5_000)
     points = {
         role: metering_point_create(
             household=home, role=role, name=name, actor=SYSTEM, now=now, battery=terms if role == "battery" else None
         )
-        for role, name in (("grid", "Grid meter"), ("production", "Roof"), ("battery", "Battery"), ("consumer", "Heat pump"))
+        for role, name in (
+            ("grid", "Grid meter"),
+            ("production", "Roof"),
+            ("battery", "Battery"),
+            ("consumer", "Heat pump"),
+        )
     }
     for role, quantity in (
         ("grid", "import_energy"),
@@ -186,7 +208,9 @@ def main_home(owner: User, community: Community, since: datetime, now: datetime)
         "production": gauge(points["production"], "power", since, times, made, now),
         "battery": gauge(points["battery"], "power", since, times, battery, now),
         "grid": gauge(points["grid"], "power", since, times, used - made - battery, now),
-        "soc": gauge(points["battery"], "state_of_charge", since, times, np.interp(times, starts + QUARTER_MS, flows.soc), now),
+        "soc": gauge(
+            points["battery"], "state_of_charge", since, times, np.interp(times, starts + QUARTER_MS, flows.soc), now
+        ),
         "consumer": gauge(points["consumer"], "power", since, times, heat_w(times), now),
     }
     contracts(home, since.date(), now)
@@ -200,7 +224,14 @@ def neighbours(owner: User, community: Community, since: datetime, now: datetime
     times = np.arange(int(now.timestamp() * 1000) - 3_600_000, int(now.timestamp() * 1000), LIVE_MS, dtype=np.int64)
     for number, size in ((5, 0.7), (9, 1.1), (11, 0.9)):
         home = household_create(
-            owner=owner, name=f"Linden Lane {number}", time_zone=ZONE, currency=CURRENCY, community=None, actor=SYSTEM, now=now, since=since
+            owner=owner,
+            name=f"Linden Lane {number}",
+            time_zone=ZONE,
+            currency=CURRENCY,
+            community=None,
+            actor=SYSTEM,
+            now=now,
+            since=since,
         )
         household_join_community(household=home, community=community, starts_at=since, actor=SYSTEM, now=now)
         point = metering_point_create(household=home, role="grid", name="Grid meter", actor=SYSTEM, now=now)
@@ -212,9 +243,18 @@ def main() -> None:
     now = datetime.now(UTC)
     since = (now - timedelta(days=DAYS)).replace(hour=0, minute=0, second=0, microsecond=0)
     owner = user_sign_up(email=EMAIL, password=PASSWORD, name="Owner of no. 7", language="en", now=now)
-    other = user_sign_up(email="street@example.org", password=PASSWORD, name="Owner of the others", language="en", now=now)
+    other = user_sign_up(
+        email="street@example.org", password=PASSWORD, name="Owner of the others", language="en", now=now
+    )
     community = community_create(
-        name="Linden Lane", currency=CURRENCY, time_zone=ZONE, country="DE", manager=owner, actor=SYSTEM, now=now, simulated=True
+        name="Linden Lane",
+        currency=CURRENCY,
+        time_zone=ZONE,
+        country="DE",
+        manager=owner,
+        actor=SYSTEM,
+        now=now,
+        simulated=True,
     )
     prices(since, now)
     told = main_home(owner, community, since, now)
