@@ -13,7 +13,7 @@ from django.contrib.auth import get_user_model
 
 from config.demo.contracts import EMISSION_NAME, PRICE_NAME, SOURCE, market_days
 from config.demo.history import Progress, history_fill
-from config.demo.people import LOOPBACK, community_settle, community_settled
+from config.demo.people import LOOPBACK, community_move, community_settle, community_settled
 from devices.simulator.calendar import day_number
 from devices.simulator.checkpoint import spec_read, spec_write
 from devices.simulator.community import MOST_HOMES, Spec
@@ -47,7 +47,7 @@ def demo_fill(
     spec, base_port = Spec(origin=origin, seed=_SEED, homes=homes), _free_ports(homes)
     known = demo_spec() if community_settled() is not None else None
     if known is not None:
-        spec, base_port = known
+        spec, base_port = _ports_ensure(*known, now)
     elif get_user_model().objects.exists():
         msg = (
             "The demo is for an empty installation, and there are accounts here: choose another folder (MYHOUSE_VAR)."
@@ -62,11 +62,16 @@ def demo_fill(
     say(f"The demo community has {spec.homes} homes and {count:,} readings since {spec.origin}.")
 
 
-def demo_catch_up(*, now: datetime, say: Say = print, progress: Progress | None = None) -> None:
-    """Write what the demo's devices would have shown while nobody looked."""
+def demo_catch_up(*, now: datetime, say: Say = print, progress: Progress | None = None, serving: bool = False) -> None:
+    """Write what the demo's devices would have shown while nobody looked.
+
+    While they are `serving`, their ports are in use by themselves; otherwise taken ports are exchanged for free ones.
+    """
     known = demo_spec()
     if known is None:
         return
+    if not serving:
+        known = _ports_ensure(*known, now)
     references_extend(now=now)
     count = _history(*known, now, progress or _Teller(say, quiet_until=10))
     if count:
@@ -125,6 +130,19 @@ def _history(spec: Spec, base_port: int, now: datetime, progress: Progress) -> i
     return count
 
 
+def _ports_ensure(spec: Spec, base_port: int, now: datetime) -> tuple[Spec, int]:
+    """Ports for the simulator that no other program has; the documents decide, the file follows."""
+    settled = community_settled()
+    assert settled is not None
+    wanted = settled.base_port
+    if not _are_free(wanted, spec.homes):
+        wanted = _free_ports(spec.homes)
+        community_move(base_port=wanted, now=now)
+    if wanted != base_port:
+        spec_write(_state() / "spec.json", spec, base_port=wanted)
+    return spec, wanted
+
+
 def _origin(now: datetime, days: int | None) -> date:
     """The first day of the month a year ago, so that this month can be compared with the same one then."""
     today = now.astimezone(UTC).date()
@@ -136,9 +154,13 @@ def _origin(now: datetime, days: int | None) -> date:
 def _free_ports(homes: int) -> int:
     """The first port of a run that is free now."""
     for base in range(FIRST_PORT, LAST_PORT - homes * PORTS_PER_HOME, 100):
-        if all(_is_free(port) for port in range(base, base + homes * PORTS_PER_HOME)):
+        if _are_free(base, homes):
             return base
-    return FIRST_PORT
+    return FIRST_PORT  # the simulator then says which port is taken
+
+
+def _are_free(base: int, homes: int) -> bool:
+    return all(_is_free(port) for port in range(base, base + homes * PORTS_PER_HOME))
 
 
 def _is_free(port: int) -> bool:

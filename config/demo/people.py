@@ -7,6 +7,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from django.contrib.auth import get_user_model
+from django.db.models import F
 
 from config.demo.contracts import contracts_of
 from config.demo.logins import ROLES, password_make
@@ -16,8 +17,9 @@ from devices.services.registry import Address, device_register
 from devices.simulator.community import Spec, homes_plan
 from devices.simulator.home import Home
 from devices.simulator.installation import Placed, devices_plan
-from myhouse.documents.atomic import atomic
-from myhouse.documents.services import SYSTEM
+from devices.state import registry_changed
+from myhouse.documents.atomic import after_commit, atomic
+from myhouse.documents.services import SYSTEM, audit_record
 from myhouse.models import Community, CommunityMembership, Household, MeteringPoint, User
 from myhouse.models.metering import PointRole
 from myhouse.services.accounts import user_sign_up
@@ -72,6 +74,17 @@ def community_settled() -> Settled | None:
     if not begins_at or first is None:
         return None
     return Settled(begins_at=begins_at[0], homes=len(begins_at), base_port=first.port)
+
+
+@atomic
+def community_move(*, base_port: int, now: datetime) -> None:
+    """Give the simulated devices other ports, because their own are taken by another program."""
+    settled = community_settled()
+    assert settled is not None
+    devices = Device.objects.filter(simulated=True, host=LOOPBACK, external_id__startswith="home-")
+    devices.update(port=F("port") + (base_port - settled.base_port))
+    audit_record(actor=SYSTEM, action="demo.ports_moved", now=now, details={"base_port": base_port})
+    after_commit(registry_changed)
 
 
 @atomic

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import stat
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -139,6 +140,19 @@ def test_a_lost_description_is_made_again_from_the_documents(filled: Path) -> No
     before = demo.demo_spec()
     (filled / "simulator" / "spec.json").unlink()
     assert demo.demo_spec() == before
+
+
+def test_moves_to_free_ports_when_another_program_has_them(filled: Path) -> None:
+    before = demo.demo_spec()
+    with socket.socket() as other:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        other.bind(("127.0.0.1", before[1]))
+        other.listen()
+        demo.demo_catch_up(now=NOW, say=lambda _text: None)
+    spec, base_port = demo.demo_spec()
+    assert (spec, base_port > before[1]) == (before[0], True)
+    placed = {(base_port + one.port_offset, one.unit_id) for one in devices_plan(spec)}
+    assert {(plan.port, plan.unit_id) for plan in poll_plans().values()} == placed
 
 
 def test_leaves_an_installation_with_accounts_alone(tmp_path: Path) -> None:

@@ -50,7 +50,7 @@ class Command(BaseCommand):
                     f"The demo's history begins on {known[0].origin}; its registers count from that day. For an "
                     "older beginning start a new data folder (MYHOUSE_VAR)."
                 )
-            demo_catch_up(now=now, say=self.stdout.write, progress=self._bar)
+            demo_catch_up(now=now, say=self.stdout.write, progress=self._bar, serving=True)
         self.stdout.write(f"Done in {time.monotonic() - began:.1f} s.")
 
     def _bar(self, done: int, total: int) -> None:
