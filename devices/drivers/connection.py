@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 
 from pymodbus import ModbusException
@@ -12,6 +13,8 @@ from pymodbus.constants import ExcCodes
 from devices.drivers.errors import UnableToReach, UnableToUnderstand
 from devices.drivers.plan import Plan
 
+# What fails is raised and told by us, once; the library would also log it, at every poll of a dead device.
+logging.getLogger("pymodbus").setLevel(logging.CRITICAL)
 # The device itself says that the question is wrong; every other exception code may pass.
 _WRONG_QUESTION: dict[int, str] = {
     ExcCodes.ILLEGAL_FUNCTION: "it does not know this kind of request",

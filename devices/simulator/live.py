@@ -72,7 +72,7 @@ class Live:
 
     def _day_at(self, number: int) -> Day:
         if self._day is not None and self._day.number >= number:
-            return self._day  # a clock set back shows the same day's start, registers never run backwards
+            return self._day  # time only goes on: a clock set back to yesterday shows the start of today
         for day in self.timeline.days(until=number + 1):
             self._day = day
         if self._day is None:
