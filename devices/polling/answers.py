@@ -77,7 +77,7 @@ def answers_sheet(answers: Iterable[Answer]) -> Sheet:
     values: list[float] = []
     for answer in answers:
         for reading in answer.readings:
-            target = answer.plan.targets.get(f"{reading.role}.{reading.quantity}")
+            target = answer.plan.targets.get(reading.channel)
             if target is not None:
                 targets.append(target)
                 times.append(answer.time_ms)

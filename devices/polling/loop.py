@@ -9,11 +9,7 @@ import uuid
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from devices.drivers.connection import ConnectionPool
-from devices.drivers.errors import UnableToRead, UnknownModel
-from devices.drivers.installed import readings_at
-from devices.drivers.modbus import ModbusDevice, Reading
-from devices.drivers.model import model_load
+from devices.drivers import ConnectionPool, ModbusDevice, Reading, UnableToRead, UnknownModel, model_load, readings_at
 from devices.selectors import PollPlan
 
 ANSWER_S = 2.0
@@ -51,19 +47,22 @@ class PollLoop:
         self._pool = ConnectionPool(idle_s=IDLE_S)
         self._flush: asyncio.Task[None] | None = None
         self._polls: set[asyncio.Task[None]] = set()
+        self._under_way = 0
+        self._counting = threading.Lock()
         self._thread = threading.Thread(target=self._run, name="devices-poll", daemon=True)
         self._thread.start()
 
     def submit(self, plans: Iterable[PollPlan], *, token: str) -> None:
         """Begin to poll these devices, and return at once."""
         listed = list(plans)
+        self._count(len(listed))
         self._loop.call_soon_threadsafe(self._begin, listed, token)
 
     def wait(self, *, timeout_s: float) -> bool:
         """Wait until nothing is under way; returns whether that came to be."""
         until = time.monotonic() + timeout_s
         while time.monotonic() < until:
-            if not self._polls and not self._answers and (self._flush is None or self._flush.done()):
+            if not self._under_way:
                 return True
             time.sleep(0.01)
         return False
@@ -112,6 +111,11 @@ class PollLoop:
         while self._answers:
             taken, self._answers = self._answers, []
             await asyncio.to_thread(self._sink, taken)
+            self._count(-len(taken))
+
+    def _count(self, change: int) -> None:
+        with self._counting:
+            self._under_way += change
 
 
 def by_token(answers: Iterable[Answer]) -> dict[str, list[uuid.UUID]]:

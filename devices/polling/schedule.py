@@ -105,7 +105,7 @@ def wait_ms(*, failures: int, period_ms: int, jitter: random.Random) -> int:
     """Return how long to leave a device alone after so many failures in a row."""
     doublings = min(20, max(0, failures - PATIENT_TRIES))
     longest = max(LONGEST_WAIT_MS, period_ms)
-    return round(min(longest, period_ms * (1 << doublings)) * jitter.uniform(0.9, 1.1))
+    return round(min(longest, period_ms * (1 << doublings)) * jitter.uniform(0.9, 1.0))
 
 
 def failures_note(
