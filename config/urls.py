@@ -4,8 +4,11 @@ from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 
 from config.health import healthz, readyz
+from myhouse.views.accounts import StaffSignInView
 
 urlpatterns: list[URLPattern | URLResolver] = [
+    # Staff sign in like everybody else, so the same limits hold for guessing their passwords.
+    path("admin/login/", StaffSignInView.as_view()),
     path("admin/", admin.site.urls),
     path("api/v1/", include("myhouse.api.urls")),
     path("api/v1/", include("devices.api_urls")),

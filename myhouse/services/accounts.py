@@ -97,6 +97,22 @@ def user_password_set(*, user: User, password: str, actor: Actor, now: datetime)
 
 
 @atomic
+def user_rights_set(
+    *, user: User, is_active: bool, is_staff: bool, is_superuser: bool, actor: Actor, now: datetime
+) -> User:
+    """Close or open an account, appoint or dismiss staff; a closed account loses its tokens."""
+    if actor.user_id == user.pk and not (is_active and is_superuser):
+        raise UnableToChangeAccount(_("You cannot take your own rights away. Ask another operator to do it."))
+    user.is_active, user.is_staff, user.is_superuser = is_active, is_staff or is_superuser, is_superuser
+    user.save(update_fields=["is_active", "is_staff", "is_superuser"])
+    if not is_active:
+        AccessToken.objects.filter(user=user).delete()
+    details = {"active": user.is_active, "staff": user.is_staff, "operator": user.is_superuser}
+    audit_record(actor=actor, action="user.rights", now=now, subject=user, details=details)
+    return user
+
+
+@atomic
 def token_issue(*, user: User, name: str, now: datetime) -> tuple[AccessToken, str]:
     """Give out a bearer token; returns it with its secret, which is kept nowhere."""
     name = " ".join(name.split()) or "API"

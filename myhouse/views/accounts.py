@@ -72,6 +72,12 @@ class SignInView(views.LoginView):
         return response
 
 
+class StaffSignInView(SignInView):
+    """The sign-in before the operator's lists; who is signed in but no staff may sign in as somebody else."""
+
+    redirect_authenticated_user = False
+
+
 class PasswordResetView(views.PasswordResetView):
     """Ask for a link that sets a new password; answers the same for any address."""
 
