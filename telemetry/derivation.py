@@ -89,6 +89,12 @@ class Grid:
         """Memory held, at most."""
         return self.flags.nbytes + self.energy.nbytes * (1 + len(self._levels or (0,)))
 
+    def copy(self) -> Grid:
+        """A grid of its own with the same content."""
+        levels = self._levels
+        own = None if levels is None else (levels[0].copy(), levels[1].copy(), levels[2].copy())
+        return Grid(self.flags.copy(), self.energy.copy(), own)
+
     def put(self, at: int, other: Grid) -> None:
         """Overwrite from position `at`."""
         place = slice(at, at + len(other.flags))

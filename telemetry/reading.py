@@ -9,11 +9,11 @@ from uuid import UUID
 import numpy as np
 import numpy.typing as npt
 
-from telemetry.codec import columns_decode
 from telemetry.curves import buckets
-from telemetry.derivation import Grid, derive, reach_ms
 from telemetry.errors import UnableToRead
-from telemetry.frames import PAGE_MS, Frame, Memory, page_decode, page_empty
+from telemetry.frames import PAGE_MS
+from telemetry.grids import Grids
+from telemetry.memory import Memory
 from telemetry.merging import merge
 from telemetry.model import (
     DAY_MS,
@@ -31,74 +31,14 @@ from telemetry.model import (
     Totals,
 )
 from telemetry.stores.base import Backend, SeriesRow, Snapshot
+from telemetry.windows import scan_around, scan_layers
 
 MAX_BUCKETS = 20_000
 MAX_CURVE_MS = 400 * DAY_MS
 MAX_QUARTERS_MS = 60 * 366 * DAY_MS
-FRAME_BYTES = 32 * 1024 * 1024
 SUM_BYTES = 8 * 1024 * 1024
 
 Sums = tuple[Int64s, Int64s, Int64s]
-
-
-def scan_layers(snapshot: Snapshot, key: int, start_ms: int, end_ms: int) -> Columns:
-    """Sealed and hot readings of a range as one run."""
-    if end_ms <= start_ms:
-        return Columns.empty()
-    parts = [columns_decode(block.data) for block in snapshot.days(key, start_ms // DAY_MS, (end_ms - 1) // DAY_MS)]
-    parts += snapshot.hot(key, start_ms, end_ms)
-    return merge(parts).between(start_ms, end_ms)
-
-
-def scan_around(snapshot: Snapshot, row: SeriesRow, start_ms: int, end_ms: int) -> Columns:
-    """The readings of a range, and before and after it as far as they matter to its buckets."""
-    reach = reach_ms(row.series)
-    if reach is not None:
-        return scan_layers(snapshot, row.key, start_ms - reach, end_ms + reach)
-    before, after = snapshot.neighbours(row.key, start_ms, end_ms)
-    low = start_ms if before is None else before
-    found = scan_layers(snapshot, row.key, low, end_ms if after is None else after + 1)
-    first, last = np.searchsorted(found.times, (start_ms, end_ms))
-    part = slice(max(0, int(first) - 1), int(last) + 1)
-    return Columns(found.times[part], found.values[part], found.quality[part])
-
-
-def dirty_windows(snapshot: Snapshot, row: SeriesRow, days: Sequence[int]) -> list[tuple[int, int]]:
-    """Quarter-aligned, disjoint ranges whose quarters the changed days can have altered."""
-    found: list[tuple[int, int]] = []
-    reach = reach_ms(row.series)
-    at = 0
-    while at < len(days):
-        upto = at
-        while upto + 1 < len(days) and days[upto + 1] == days[upto] + 1:
-            upto += 1
-        start_ms, end_ms = days[at] * DAY_MS, (days[upto] + 1) * DAY_MS
-        if reach is not None:
-            low, high = start_ms - reach, end_ms + reach
-        else:
-            before, after = snapshot.neighbours(row.key, start_ms, end_ms)
-            low = start_ms if before is None else before
-            high = end_ms if after is None else after + 1
-        window = (low // QUARTER_MS * QUARTER_MS, -(-high // QUARTER_MS) * QUARTER_MS)
-        if found and window[0] <= found[-1][1]:
-            found[-1] = (found[-1][0], max(window[1], found[-1][1]))
-        else:
-            found.append(window)
-        at = upto + 1
-    return found
-
-
-def derive_onto(snapshot: Snapshot, row: SeriesRow, page: int, grid: Grid, window: tuple[int, int]) -> None:
-    """Derive the part of a window that lies on a page, in place."""
-    origin = page * PAGE_MS
-    start_ms, end_ms = max(window[0], origin), min(window[1], origin + PAGE_MS)
-    fresh = derive(row.series, scan_around(snapshot, row, start_ms, end_ms), start_ms, end_ms)
-    grid.put((start_ms - origin) // QUARTER_MS, fresh)
-
-
-def touches(window: tuple[int, int], page: int) -> bool:
-    """Whether a window has a part on this page."""
-    return window[0] < (page + 1) * PAGE_MS and window[1] > page * PAGE_MS
 
 
 class Reads:
@@ -107,7 +47,7 @@ class Reads:
     def __init__(self, backend: Backend) -> None:
         self.backend = backend
         self._known: dict[UUID, SeriesRow] = {}
-        self._frames: Memory[tuple[int, int], Frame] = Memory(FRAME_BYTES)
+        self._grids = Grids()
         self._sums: Memory[tuple[int, bytes], tuple[tuple[int, int], Sums]] = Memory(SUM_BYTES)
 
     def rows(self, ids: Iterable[UUID]) -> dict[UUID, SeriesRow]:
@@ -135,7 +75,7 @@ class Reads:
         if limit is not None:
             return self._scan_some(row, start_ms, end_ms, limit)
         with self.backend.reading() as snapshot:
-            return scan_layers(snapshot, row.key, start_ms, end_ms)
+            return _own(scan_layers(snapshot, row.key, start_ms, end_ms))
 
     def _scan_some(self, row: SeriesRow, start_ms: int, end_ms: int, limit: int) -> Columns:
         """The first readings of a range, widening the part that is decoded until there are enough."""
@@ -150,7 +90,7 @@ class Reads:
                 parts.append(scan_layers(snapshot, row.key, at, upto))
                 have += len(parts[-1])
                 at, span = upto, span * 2
-            return merge(parts).head(limit)
+            return _own(merge(parts).head(limit))
 
     def latest(self, ids: Sequence[UUID]) -> dict[UUID, Reading]:
         """The newest reading of each series that has one; unknown series have none."""
@@ -192,49 +132,6 @@ class Reads:
 
     # Quarters
 
-    def _grids(self, snapshot: Snapshot, row: SeriesRow, mark: tuple[int, int], pages: range) -> list[Grid]:
-        """The pages of a series, complete; from memory where nothing changed since."""
-        held = {page: self._frames.get((row.key, page)) for page in pages}
-        stale = [page for page, frame in held.items() if frame is None or frame.mark != mark]
-        if stale:
-            self._renew(snapshot, row, mark, held, stale)
-        return [frame.grid for frame in held.values() if frame is not None]
-
-    def _renew(
-        self,
-        snapshot: Snapshot,
-        row: SeriesRow,
-        mark: tuple[int, int],
-        held: dict[int, Frame | None],
-        stale: list[int],
-    ) -> None:
-        first, last = min(stale), max(stale)
-        windows = dirty_windows(snapshot, row, snapshot.dirty_days([row.key])[row.key])
-        revs = snapshot.page_revs(row.key, first, last)
-        wanted: list[int] = []
-        for page in stale:
-            old = held[page]
-            changed = any(touches(window, page) for window in windows)
-            if old is not None and old.clean and not changed and old.rev == revs.get(page, 0):
-                held[page] = self._keep(row, page, Frame(mark, old.rev, clean=True, grid=old.grid))
-            else:
-                wanted.append(page)
-        if not wanted:
-            return
-        blocks = {block.number: block for block in snapshot.pages(row.key, min(wanted), max(wanted))}
-        for page in wanted:
-            block = blocks.get(page)
-            grid = page_decode(row.series, block.data) if block else page_empty(row.series)
-            dirty = [window for window in windows if touches(window, page)]
-            for window in dirty:
-                derive_onto(snapshot, row, page, grid, window)
-            frame = Frame(mark, block.rev if block else 0, clean=not dirty, grid=grid)
-            held[page] = self._keep(row, page, frame)
-
-    def _keep(self, row: SeriesRow, page: int, frame: Frame) -> Frame:
-        self._frames.put((row.key, page), frame, frame.grid.nbytes)
-        return frame
-
     def quarters(self, ids: Sequence[UUID], start_ms: int, end_ms: int) -> Quarters:
         """The 15-minute grid of a range."""
         rows = self._rows_of(ids)
@@ -243,7 +140,7 @@ class Reads:
         part = slice((start_ms - pages[0] * PAGE_MS) // QUARTER_MS, (end_ms - pages[0] * PAGE_MS) // QUARTER_MS)
         with self.backend.reading() as snapshot:
             marks = snapshot.marks([row.key for row in rows])
-            grids = [self._grids(snapshot, row, mark, pages) for row, mark in zip(rows, marks, strict=True)]
+            grids = [self._grids.pages(snapshot, row, mark, pages) for row, mark in zip(rows, marks, strict=True)]
         starts = np.arange(start_ms, end_ms, QUARTER_MS, dtype=np.int64)
 
         def stacked(name: str, dtype: type) -> npt.NDArray[Any]:
@@ -284,7 +181,7 @@ class Reads:
 
     def _sum(self, snapshot: Snapshot, row: SeriesRow, mark: tuple[int, int], edges: Int64s) -> Sums:
         pages = range(int(edges[0]) // PAGE_MS, (int(edges[-1]) - 1) // PAGE_MS + 1)
-        grids = self._grids(snapshot, row, mark, pages)
+        grids = self._grids.pages(snapshot, row, mark, pages)
         places = (edges - pages[0] * PAGE_MS) // QUARTER_MS
         low, high = int(places[0]), int(places[-1])
         at = places[:-1] - low
@@ -296,6 +193,11 @@ class Reads:
         if (flags & ESTIMATED).any():
             estimated = np.add.reduceat(whole & ((flags & ESTIMATED) > 0), at, dtype=np.int64)
         return energy, covered, estimated
+
+
+def _own(columns: Columns) -> Columns:
+    """Arrays the caller may do with as he likes."""
+    return Columns(columns.times.copy(), columns.values.copy(), columns.quality.copy())
 
 
 def _shapes(quarters: Quarters, edges: Int64s) -> list[Floats]:

@@ -16,9 +16,10 @@ from telemetry.errors import SeriesConflictError, StoreBusyError, UnableToWrite
 from telemetry.frames import PAGE_MS, page_decode, page_empty, page_encode
 from telemetry.merging import merge
 from telemetry.model import DAY_MS, Batch, Columns, SealResult, Series, WriteResult
-from telemetry.reading import Reads, derive_onto, dirty_windows
+from telemetry.reading import Reads
 from telemetry.stores.base import Backend, DaySwap, HotBatch, PagesSwap, SeriesRow, Snapshot
 from telemetry.validation import EARLIEST_MS, validate
+from telemetry.windows import derive_onto, dirty_windows
 from telemetry.writer import GroupWriter
 
 STEP_DAYS = 256

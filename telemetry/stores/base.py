@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 from uuid import UUID
 
+from telemetry.memory import Blocks
 from telemetry.model import Bools, Bytes, Columns, Floats, Int32s, Int64s, Reading, Series
 
 
@@ -81,9 +82,16 @@ class PagesSwap:
 class Snapshot(ABC):
     """One consistent view of everything, for the length of a `with backend.reading()` block."""
 
+    def __init__(self, blocks: Blocks) -> None:
+        self.blocks = blocks
+
     @abstractmethod
     def marks(self, keys: Sequence[int]) -> list[tuple[int, int]]:
         """Per key (version, mark of the newest unfolded hot batch that has it): equal marks, equal data."""
+
+    @abstractmethod
+    def hot_since(self, key: int, mark: int) -> tuple[int, int] | None:
+        """First and last time of the series' unfolded readings that came after this mark."""
 
     @abstractmethod
     def hot(self, key: int, start_ms: int, end_ms: int) -> list[Columns]:
@@ -139,6 +147,7 @@ class Backend(ABC):
 
     def __init__(self, url: str) -> None:
         self.url = url
+        self.blocks = Blocks()
 
     @classmethod
     @abstractmethod

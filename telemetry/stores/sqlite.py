@@ -158,7 +158,7 @@ class SqliteBackend(Backend):
             folded, upto = connection.execute(
                 "SELECT folded, coalesce((SELECT max(seq) FROM inbox), folded) FROM state"
             ).fetchone()
-            yield SqliteSnapshot(connection, self._current_inbox(connection, folded, upto))
+            yield SqliteSnapshot(connection, self._current_inbox(connection, folded, upto), self.blocks)
 
     def _current_inbox(self, connection: sqlite3.Connection, folded: int, upto: int) -> Inbox:
         """The inbox as this transaction sees it; remembered unless another thread is already further."""

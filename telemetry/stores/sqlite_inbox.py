@@ -86,6 +86,15 @@ class Inbox:
         places = self.places(key)
         return int(self.seqs[places[-1]]) if len(places) else 0
 
+    def since(self, key: int, mark: int) -> tuple[int, int] | None:
+        """First and last time of the series' readings in batches after this one."""
+        places = self.places(key)
+        places = places[np.searchsorted(self.seqs[places], mark, "right") :]
+        if not len(places):
+            return None
+        times = self.times[places]
+        return int(times.min()), int(times.max())
+
     def part(self, key: int, start_ms: int, end_ms: int) -> Columns | None:
         """The series' readings of [start_ms, end_ms) in the order they came."""
         places = self.places(key)

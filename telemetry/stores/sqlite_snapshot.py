@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from telemetry.codec import columns_decode
+from telemetry.memory import Blocks
 from telemetry.merging import merge
 from telemetry.model import DAY_MS, HOUR_MS, Columns, Quality, Reading
 from telemetry.stores.base import Block, HotDay, Snapshot
@@ -33,7 +34,8 @@ def hot_day_read(connection: sqlite3.Connection, key: int, day: int) -> list[tup
 class SqliteSnapshot(Snapshot):
     """Lives inside one read transaction."""
 
-    def __init__(self, connection: sqlite3.Connection, inbox: Inbox) -> None:
+    def __init__(self, connection: sqlite3.Connection, inbox: Inbox, blocks: Blocks) -> None:
+        super().__init__(blocks)
         self._connection = connection
         self._inbox = inbox
 
@@ -50,13 +52,17 @@ class SqliteSnapshot(Snapshot):
             )
         return [(versions.get(key, 0), self._inbox.mark(key)) for key in keys]
 
+    def hot_since(self, key: int, mark: int) -> tuple[int, int] | None:
+        """First and last time of the series' unfolded readings that came after this mark."""
+        return self._inbox.since(key, mark)
+
     def hot(self, key: int, start_ms: int, end_ms: int) -> list[Columns]:
         """Hot readings in the order they were written (later parts win); times inside a part may repeat."""
         rows = self._connection.execute(
             "SELECT data FROM chunk WHERE key = ? AND hour BETWEEN ? AND ? ORDER BY hour",
             (key, start_ms // HOUR_MS, (end_ms - 1) // HOUR_MS),
         ).fetchall()
-        parts = [columns_decode(data) for (data,) in rows]
+        parts = [self.blocks.decode(data) for (data,) in rows]
         newest = self._inbox.part(key, start_ms, end_ms)
         if newest is not None:
             parts.append(newest)
