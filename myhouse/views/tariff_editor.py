@@ -136,7 +136,7 @@ class ContractEditor:
 
     def _place(self, name: str, message: str) -> None:
         name = {"ends_on": "last_day"}.get(name, name)
-        if name in self.base.fields:
+        if name in self.base.fields and name != "version":
             self.base.add_error(name, message)
             return
         path = name.removeprefix("terms.")
