@@ -7,9 +7,12 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
+from celery import current_app
 from django.core.mail import EmailMessage
 from django.db.models import F
+from kombu.exceptions import KombuError, OperationalError
 
+from myhouse.documents.atomic import after_commit
 from myhouse.documents.base import FOREVER
 from myhouse.documents.models import OutboxMessage
 from myhouse.documents.services import outbox_put
@@ -17,6 +20,7 @@ from myhouse.documents.services import outbox_put
 logger = logging.getLogger(__name__)
 
 MAIL = "mail"
+SEND_TASK = "myhouse.outbox_send"
 # While a sender works on a message no other one takes it; should it die, the message is due again after this.
 _CLAIM = timedelta(minutes=2)
 _WAITS = [timedelta(seconds=30), timedelta(minutes=2), timedelta(minutes=10), timedelta(hours=1), timedelta(hours=6)]
@@ -26,8 +30,6 @@ SENT_KEPT = timedelta(days=7)
 
 def mail_put(*, to: str, subject: str, body: str, now: datetime) -> OutboxMessage:
     """Owe a mail to an address; it goes out soon after the transaction."""
-    from myhouse.documents.atomic import after_commit
-
     message = outbox_put(topic=MAIL, payload={"to": to, "subject": subject, "body": body}, now=now)
     after_commit(outbox_wake)
     return message
@@ -35,12 +37,9 @@ def mail_put(*, to: str, subject: str, body: str, now: datetime) -> OutboxMessag
 
 def outbox_wake() -> None:
     """Ask a worker to send now; without a broker the messages go out at the next regular round."""
-    from kombu.exceptions import KombuError, OperationalError
-
-    from myhouse.tasks import outbox_send
-
     try:
-        outbox_send.apply_async(retry=False, ignore_result=True)
+        # By name: tasks know the outbox, and not the other way round.
+        current_app.send_task(SEND_TASK, retry=False, ignore_result=True)
     except (KombuError, OperationalError, OSError):
         logger.warning("No broker: mail waits for the next regular round.")
 
