@@ -20,11 +20,7 @@ from servestatic import ServeStaticASGI  # noqa: E402
 
 from config.edge import BodyLimit  # noqa: E402
 from config.handlers import Application, DirectHandler, Receive, Scope, Send, ThreadedHandler  # noqa: E402
-
-try:
-    from myhouse.routing import websocket_urlpatterns
-except ModuleNotFoundError:
-    websocket_urlpatterns = []
+from myhouse.routing import websocket_urlpatterns  # noqa: E402
 
 # As many pages as are worked on at once; the rest waits its turn instead of piling up threads.
 PAGE_THREADS = 8
