@@ -90,7 +90,13 @@ def navigation(context: Context) -> dict[str, Any]:
 
 def _lines(entries: list[tuple[Entry, str]], here: str | None) -> list[dict[str, Any]]:
     return [
-        {"url": url, "label": entry.label, "current": here == entry.name or str(here).startswith(entry.name + "-")}
+        {"url": url, "label": entry.label, "current": _is_part(str(here), entry.name)}
         for entry, url in entries
         if url
     ]
+
+
+def _is_part(here: str, name: str) -> bool:
+    """Whether the page shown belongs to an entry: `contracts`, `contracts-…`, `contract` and `contract-…` do."""
+    one = name.removesuffix("s")
+    return here in {name, one} or here.startswith((f"{name}-", f"{one}-"))

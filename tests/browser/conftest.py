@@ -1,0 +1,115 @@
+"""A real Chromium in front of the real product; each page tells at its end whether it behaved."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.browser.product import CHROMIUM_ARGS, Product, running
+from tests.services import chromium
+
+SHIFT_SCRIPT = """
+window.__shift = 0;
+new PerformanceObserver((list) => {
+  for (const entry of list.getEntries()) if (!entry.hadRecentInput) window.__shift += entry.value;
+}).observe({ type: "layout-shift", buffered: true });
+"""
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    path = chromium()
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as play:
+        opened = play.chromium.launch(executable_path=path, args=CHROMIUM_ARGS)
+        yield opened
+        opened.close()
+
+
+@pytest.fixture(scope="session")
+def product(browser, tmp_path_factory) -> Iterator[Product]:
+    # A short path: the broker's socket lies in it, and socket paths are short.
+    folder = Path(tmp_path_factory.mktemp("b"))
+    with running(folder) as one:
+        yield one
+
+
+@dataclass
+class Watched:
+    """A page and what went wrong on it."""
+
+    page: Any
+    errors: list[str] = field(default_factory=list)
+    foreign: list[str] = field(default_factory=list)
+
+
+@pytest.fixture(scope="session")
+def signed_in(browser, product) -> dict:
+    """The cookies of the seeded home's owner, signed in through the page."""
+    context = browser.new_context(locale="en-GB")
+    page = context.new_page()
+    page.goto(f"{product.url}/sign-in/")
+    page.fill("[name=username]", product.told["email"])
+    page.fill("[name=password]", product.told["password"])
+    page.click("main button[type=submit]")
+    page.wait_for_url("**/households/**")
+    state = context.storage_state()
+    context.close()
+    return state
+
+
+@pytest.fixture
+def visit(browser, product, request) -> Iterator[Callable[..., Any]]:
+    """Open a page in a context of its own; afterwards it must have kept quiet, kept still and kept to its host."""
+    watched: list[Watched] = []
+    contexts = []
+
+    def opened(
+        path: str = "/", *, state: dict | None = None, width: int = 1200, expect: int = 200, **options: Any
+    ) -> Any:
+        context = browser.new_context(
+            viewport={"width": width, "height": 800},
+            locale=options.pop("locale", "en-GB"),
+            storage_state=state,
+            **options,
+        )
+        contexts.append(context)
+        context.add_init_script(SHIFT_SCRIPT)
+        page = context.new_page()
+        one = Watched(page)
+        watched.append(one)
+        page.on("console", lambda m: one.errors.append(m.text) if m.type in {"error", "warning"} else None)
+        page.on("pageerror", lambda e: one.errors.append(str(e)))
+        page.on("request", lambda r: None if own(r.url, product.url) else one.foreign.append(r.url))
+        answer = page.goto(path if path.startswith("http") else product.url + path)
+        assert answer.status == expect
+        if expect >= 400:
+            one.errors.clear()
+        return page
+
+    yield opened
+    faults = [
+        (one.page.url, fault) for one in watched for fault in (*one.errors, *one.foreign, *shifts(one.page)) if fault
+    ]
+    for context in contexts:
+        context.close()
+    assert faults == []
+
+
+def own(url: str, base: str) -> bool:
+    """Whether a request stays with us."""
+    rest = base.removeprefix("http://")
+    return url.startswith((base, f"ws://{rest}", "data:", "blob:", "about:"))
+
+
+def shifts(page: Any) -> list[str]:
+    """Say when something on the page jumped."""
+    if page.is_closed() or not page.url.startswith("http"):
+        return []
+    moved = page.evaluate("window.__shift || 0")
+    return [f"layout shifted by {moved:.4f}"] if moved > 0.0005 else []

@@ -1,0 +1,53 @@
+"""Lets the seeded home live: new powers every half second, stored and published like any others.
+
+Run as `python -m tests.browser.feed MEASUREMENTS` (JSON: name → measurement id); ends with who started it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from datetime import UTC, datetime
+from uuid import UUID
+
+import django
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+django.setup()
+
+from myhouse.models import Measurement, MeteringPoint  # noqa: E402 after django.setup
+from myhouse.services.live import live_publish  # noqa: E402
+from telemetry.live import live_put  # noqa: E402
+from telemetry.model import Batch, Quality, Reading  # noqa: E402
+from telemetry.services import readings_write  # noqa: E402
+
+
+def powers(beat: int) -> dict[str, float]:
+    """A sunny moment that changes with every beat; what is not used or stored leaves the home."""
+    sun, use, heat = 3_000.0 + 37 * (beat % 11), 600.0 + 13 * (beat % 7), 250.0
+    return {"production": sun, "battery": -1_200.0, "grid": use - sun + 1_200.0, "soc": 64.0, "consumer": heat}
+
+
+def main() -> None:
+    """Feed until nobody is left who asked for it."""
+    ids = {name: UUID(hex_) for name, hex_ in json.loads(sys.argv[1]).items()}
+    measurements = {m.pk: m for m in Measurement.objects.filter(pk__in=list(ids.values()))}
+    household = MeteringPoint.objects.get(pk=measurements[ids["grid"]].metering_point_id).household_id
+    parent, beat = os.getppid(), 0
+    while os.getppid() == parent:
+        now = datetime.now(UTC)
+        at, values = int(now.timestamp() * 1000), powers(beat)
+        series = {name: measurements[pk].series_id for name, pk in ids.items()}
+        batch = Batch.concat([Batch.of(series[name], at, value, Quality.SIMULATED) for name, value in values.items()])
+        readings_write(batch=batch, now_ms=at)
+        live_put({series[name]: Reading(at, value, Quality.SIMULATED) for name, value in values.items()})
+        told = {ids[name].hex: {"t": at, "v": value} for name, value in values.items()}
+        live_publish(household_id=household, values=told, now=now)
+        beat += 1
+        time.sleep(0.5)
+
+
+if __name__ == "__main__":
+    main()
