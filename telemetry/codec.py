@@ -93,14 +93,13 @@ def _cost(numbers: Int64s) -> float:
     return float(np.log2(np.abs(sample - np.sort(sample)[len(sample) // 2]).astype(np.float64) + 1).mean())
 
 
-def _put_ints(writer: _Writer, numbers: Int64s, *, orders: tuple[int, ...] = (0, 1, 2)) -> None:
+def _put_ints(writer: _Writer, numbers: Int64s, orders: tuple[int, ...] = (0, 1, 2)) -> None:
     """Write integers below 2^61 as differences of the cheapest order."""
     best, order, first, second = numbers, 0, 0, 0
     if len(numbers) > 2:
         ones = np.diff(numbers)
-        candidates = {0: numbers, 1: ones, 2: np.diff(ones)}
-        costs = {one: _cost(candidates[one]) for one in orders}
-        order = min(costs, key=lambda one: (costs[one], one))
+        candidates = {one: (numbers, ones)[one] if one < 2 else np.diff(ones) for one in orders}
+        order = min(orders, key=lambda one: _cost(candidates[one])) if len(orders) > 1 else orders[0]
         best = candidates[order]
         first = int(numbers[0]) if order else 0
         second = int(ones[0]) if order == 2 else 0
@@ -145,11 +144,11 @@ def _scale_of(values: Floats) -> tuple[int, Int64s] | None:
     return None
 
 
-def _put_floats(writer: _Writer, values: Floats) -> None:
+def _put_floats(writer: _Writer, values: Floats, orders: tuple[int, ...] = (0, 1, 2)) -> None:
     scaled = _scale_of(values)
     if scaled is not None:
         writer.head.append(_KIND.pack(_SCALED, scaled[0]))
-        _put_ints(writer, scaled[1])
+        _put_ints(writer, scaled[1], orders)
         return
     writer.head.append(_KIND.pack(_FLOAT, 0))
     bits = np.ascontiguousarray(values).view(np.uint64)
@@ -176,11 +175,11 @@ def _put_times(writer: _Writer, times: Int64s) -> None:
             place, rest = np.divmod(times - times[0] + step // 2, step)
             if _cost(np.diff(place)) + _cost(rest) < min(_cost(steps), _cost(np.diff(steps))):
                 writer.head.append(_KIND.pack(_GRID, 0) + struct.pack("<qq", int(times[0]), step))
-                _put_ints(writer, place, orders=(1,))
+                _put_ints(writer, place, (1,))
                 _put_ints(writer, rest)
                 return
     writer.head.append(_KIND.pack(_PLAIN, 0))
-    _put_ints(writer, times, orders=(1, 2))
+    _put_ints(writer, times, (1, 2))
 
 
 _ORIGIN = struct.Struct("<qq")
@@ -218,11 +217,16 @@ def _get_bytes(reader: _Reader) -> Bytes:
     return np.repeat(np.concatenate(([first], values)).astype(np.uint8), lengths)
 
 
-def columns_encode(columns: Columns) -> bytes:
-    """A block of readings."""
+def columns_encode(columns: Columns, *, quick: bool = False) -> bytes:
+    """A block of readings; `quick` ones are soon written again and not worth the search for the smallest."""
     writer = _Writer(len(columns))
-    _put_times(writer, columns.times)
-    _put_floats(writer, columns.values)
+    if quick:
+        writer.head.append(_KIND.pack(_PLAIN, 0))
+        _put_ints(writer, columns.times, (1,))
+        _put_floats(writer, columns.values, (1,))
+    else:
+        _put_times(writer, columns.times)
+        _put_floats(writer, columns.values)
     _put_bytes(writer, columns.quality)
     return writer.finish()
 
@@ -240,7 +244,7 @@ def grid_encode(flags: Bytes, energy: Int64s, shapes: tuple[Floats, ...]) -> byt
     """A block of quarters: flags, exact energy, and any number of float columns whose NaN fall where flags are 0."""
     writer = _Writer(len(flags))
     _put_bytes(writer, flags)
-    _put_ints(writer, energy, orders=(0,))
+    _put_ints(writer, energy, (0,))
     for column in shapes:
         _put_floats(writer, np.where(flags > 0, column, 0.0))
     return writer.finish()

@@ -38,7 +38,8 @@ class Grids:
         fresh = self._renewed(snapshot, row, mark, {page: held[page] for page in stale}) if stale else {}
         for page, frame in fresh.items():
             self._frames.put((row.key, page), frame, frame.grid.nbytes)
-        return [(fresh.get(page) or frame).grid for page, frame in held.items() if page in fresh or frame]
+        complete = [fresh.get(page, frame) for page, frame in held.items()]
+        return [frame.grid for frame in complete if frame is not None]
 
     def _renewed(
         self, snapshot: Snapshot, row: SeriesRow, mark: Mark, held: dict[int, Frame | None]

@@ -22,7 +22,7 @@ from telemetry.stores.sqlite_file import SqliteFile, path_of
 from telemetry.stores.sqlite_inbox import Inbox
 from telemetry.stores.sqlite_snapshot import HOURS_PER_DAY, SqliteSnapshot, chunk_mark, hot_day_read
 
-FOLD_ROWS = 512
+FOLD_ROWS = 2_048
 FOLD_READINGS = 200_000
 FOLD_AGE_MS = 60_000
 _IN = 500
@@ -257,7 +257,7 @@ def _chunk_add(connection: sqlite3.Connection, key: int, hour: int, tick: int, p
     row = connection.execute("SELECT data FROM chunk WHERE key = ? AND hour = ?", (key, hour)).fetchone()
     whole = merge([columns_decode(row[0]), part]) if row is not None else part
     first, last = int(whole.times[0]), int(whole.times[-1])
-    _put(connection, "chunk", "hour", (key, hour, tick, first, last, len(whole), columns_encode(whole)))
+    _put(connection, "chunk", "hour", (key, hour, tick, first, last, len(whole), columns_encode(whole, quick=True)))
 
 
 def _latest_put(connection: sqlite3.Connection, rows: Iterable[tuple[int, int, float, int]]) -> None:

@@ -29,11 +29,14 @@ def same(one: Columns, other: Columns) -> bool:
 
 
 @settings(max_examples=150, deadline=None)
-@given(st.lists(st.tuples(TIMES, VALUES, st.integers(0, 4)), max_size=60, unique_by=lambda row: row[0]))
-def test_gives_back_exactly_what_went_in(rows):
+@given(
+    rows=st.lists(st.tuples(TIMES, VALUES, st.integers(0, 4)), max_size=60, unique_by=lambda row: row[0]),
+    quick=st.booleans(),
+)
+def test_gives_back_exactly_what_went_in(rows, quick):
     rows.sort()
     block = columns(*([row[at] for row in rows] for at in range(3)))
-    assert same(columns_decode(columns_encode(block)), block)
+    assert same(columns_decode(columns_encode(block, quick=quick)), block)
 
 
 @settings(max_examples=100, deadline=None)
