@@ -18,7 +18,7 @@ from myhouse.selectors.households import Access, household_for
 RECHECK_S = 30.0
 # A page that wants more than this of one process is told to come back later.
 PAGES_AT_MOST = 2_000
-PAGES_PER_USER = 50
+PAGES_PER_USER = 250
 SIGNED_OUT, SUMS_ONLY, NOT_YOURS, TRY_LATER = 4401, 4403, 4404, 1013
 
 
