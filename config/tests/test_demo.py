@@ -136,6 +136,30 @@ def test_prices_and_emission_factors_reach_to_the_end_of_tomorrow_and_are_labell
     assert demo.references_extend(now=NOW + timedelta(days=1)) == 2 * 96
 
 
+def test_an_interrupted_filling_goes_on_where_it_stopped(tmp_path: Path) -> None:
+    def stop(done: int, _total: int) -> None:
+        if done == 40:
+            raise KeyboardInterrupt
+
+    with override_settings(VAR_DIR=tmp_path):
+        with pytest.raises(KeyboardInterrupt):
+            demo.demo_fill(now=NOW, say=lambda _text: None, homes=1, days=45, progress=stop)
+        demo.demo_fill(now=NOW + timedelta(minutes=5), say=lambda _text: None, homes=1, days=45)
+        series_id = series_of("home-1-grid", "grid.export_energy")
+        begins = datetime(2026, 10, 6, tzinfo=UTC)
+        seen = scan(series_id=series_id, start_ms=ms(begins), end_ms=ms(NOW) + 600_000)
+    assert Household.objects.count() == 1
+    assert seen.times[0] == ms(begins)
+    assert set(np.diff(seen.times)) == {60_000, 300_000}
+
+
+def test_the_commands_say_what_there_is(filled: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    call_command("demo")
+    shown = capsys.readouterr().out
+    assert "2 simulated homes since 2026-11-17" in shown
+    assert "household@demo.example" in shown
+
+
 def test_a_lost_description_is_made_again_from_the_documents(filled: Path) -> None:
     before = demo.demo_spec()
     (filled / "simulator" / "spec.json").unlink()
