@@ -41,6 +41,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "config.middleware.ContentSecurityPolicyMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
+    "config.middleware.SessionRenewalMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -139,9 +140,8 @@ LOGIN_REDIRECT_URL = "home"
 LOGOUT_REDIRECT_URL = "landing"
 PASSWORD_RESET_TIMEOUT = int(timedelta(hours=2).total_seconds())
 
-# One hour without a request signs out: the age is renewed by every request.
+# One hour without a request signs out; SessionRenewalMiddleware begins it anew.
 SESSION_COOKIE_AGE = int(timedelta(hours=1).total_seconds())
-SESSION_SAVE_EVERY_REQUEST = True
 SESSION_COOKIE_NAME = "myhouse_session"
 SESSION_COOKIE_SECURE = ENVIRONMENT.https
 CSRF_COOKIE_SECURE = ENVIRONMENT.https
