@@ -148,8 +148,11 @@ def _enqueue(upload: Upload) -> None:
     upload_import.delay(str(upload.pk))
 
 
-def upload_run(*, upload: Upload, now: datetime) -> Upload:
-    """Import the file of a running upload; may run twice, a second run finds its readings stored already."""
+def upload_run(*, upload: Upload, now: datetime, alive: Callable[[], object] | None = None) -> Upload:
+    """Import the file of a running upload; may run twice, a second run finds its readings stored already.
+
+    `alive` is called again and again while the work goes on.
+    """
     if upload.state != "running":
         return upload
     started = monotonic()
@@ -158,6 +161,8 @@ def upload_run(*, upload: Upload, now: datetime) -> Upload:
     def progress(phase: str, share: float) -> None:
         if monotonic() - noted[0] > 0.3 or share >= 1:
             noted[0] = monotonic()
+            if alive is not None:
+                alive()
             beat = now.timestamp() + monotonic() - started
             report = {"phase": phase, "share": round(share, 4), "since": beat}
             Upload.objects.filter(pk=upload.pk, state="running").update(

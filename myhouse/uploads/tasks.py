@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import uuid
+from typing import Any
 
 from celery import shared_task
 from celery.exceptions import SoftTimeLimitExceeded
@@ -16,19 +17,25 @@ from myhouse.uploads import services
 
 logger = logging.getLogger(__name__)
 _LOCKED_FOR_S = 60
+_LONGEST_S = 600
 
 
-@shared_task(name="myhouse.upload_import", bind=True, max_retries=5)  # type: ignore[untyped-decorator]
-def upload_import(self: object, upload_id: str) -> None:
-    """Import a file; given out a second time it finds the first at work, or goes on after its death."""
+@shared_task(  # type: ignore[untyped-decorator]
+    name="myhouse.upload_import", bind=True, max_retries=30, soft_time_limit=_LONGEST_S, time_limit=_LONGEST_S + 20
+)
+def upload_import(self: Any, upload_id: str) -> None:
+    """Import a file. Given out a second time it lets the first go on, or goes on itself after the other's death.
+
+    A long import outlives the broker's patience, so who is at work holds a lock and renews it while it gets on.
+    """
     upload = Upload.objects.filter(pk=uuid.UUID(upload_id)).first()
     if upload is None or upload.state != "running":
         return
     lock = f"upload:{upload_id}"
     if not cache.add(lock, 1, timeout=_LOCKED_FOR_S):
-        raise self.retry(countdown=_LOCKED_FOR_S // 2)  # type: ignore[attr-defined]
+        raise self.retry(countdown=_LOCKED_FOR_S // 2)
     try:
-        services.upload_run(upload=upload, now=timezone.now())
+        services.upload_run(upload=upload, now=timezone.now(), alive=lambda: cache.touch(lock, timeout=_LOCKED_FOR_S))
     except SoftTimeLimitExceeded:
         reason = gettext_noop("The import took too long. Split the file by year and import the parts.")
         services.upload_fail(upload=upload, reason=reason, now=timezone.now())
