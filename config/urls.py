@@ -15,6 +15,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("ingest/", include("devices.ingest.urls")),
     path("healthz", healthz),
     path("readyz", readyz),
+    path("", include("devices.urls")),
     path("", include("myhouse.urls")),
 ]
 
