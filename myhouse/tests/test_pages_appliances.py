@@ -40,7 +40,9 @@ def test_answers_htmx_with_the_new_expected_values_only(client, at_home):
     answer = client.post(url(at_home), COUNTS, headers={"HX-Request": "true"})
     text = answer.content.decode()
 
-    assert text.lstrip().startswith('<section class="card" id="expected"')
+    assert text.lstrip().startswith('<section class="card expected" id="expected"')
+    assert 'id="by-kind"' in text
+    assert "<html" not in text
     assert 'data-expected="production" data-wh="8328"' in text
 
 

@@ -103,12 +103,12 @@ def appliances(request: HttpRequest, household_id: uuid.UUID) -> HttpResponse:
             form_refuse(form, refusal)
         else:
             if getattr(request, "htmx", False):
-                return render(request, "appliances/expected.html", _figures(access) | {"changed": True})
+                return render(request, "appliances/changed.html", _figures(access) | {"changed": True})
             messages.success(request, _("The counts were saved."))
             return redirect("appliances", household_id)
     if getattr(request, "htmx", False):
         context = _figures(access) | {"errors": [message for found in form.errors.values() for message in found]}
-        return render(request, "appliances/expected.html", context)
+        return render(request, "appliances/changed.html", context)
     return _page(request, access, counts_form=form)
 
 
