@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
-from itertools import pairwise
+from itertools import groupby, pairwise
 from typing import NamedTuple
 from uuid import UUID
 
@@ -17,7 +17,7 @@ from telemetry.frames import PAGE_MS, page_decode, page_empty, page_encode
 from telemetry.merging import merge
 from telemetry.model import DAY_MS, Batch, Columns, SealResult, Series, WriteResult
 from telemetry.reading import Reads
-from telemetry.stores.base import Backend, DaySwap, HotBatch, PagesSwap, SeriesRow, Snapshot
+from telemetry.stores.base import Backend, Block, DaySwap, HotBatch, PagesSwap, SeriesRow, Snapshot
 from telemetry.validation import EARLIEST_MS, validate
 from telemetry.windows import derive_onto, dirty_windows
 from telemetry.writer import GroupWriter
@@ -123,8 +123,7 @@ class Store(Reads):
             swaps: list[DaySwap] = []
             sources: list[_DayPart] = []
             with self.backend.reading() as snapshot:
-                for part in parts:
-                    swap = _swap_of(snapshot, part)
+                for part, swap in zip(parts, _swaps_of(snapshot, parts), strict=True):
                     if swap is not None:
                         swaps.append(swap)
                         sources.append(part)
@@ -243,16 +242,25 @@ def _steps(parts: list[_DayPart]) -> Iterator[list[_DayPart]]:
         yield step
 
 
-def _swap_of(snapshot: Snapshot, part: _DayPart) -> DaySwap | None:
-    """The day with the new readings over all others; None if that changes nothing."""
-    blocks = snapshot.days(part.key, part.day, part.day)
-    sealed = columns_decode(blocks[0].data) if blocks else Columns.empty()
-    hot = snapshot.hot(part.key, part.day * DAY_MS, (part.day + 1) * DAY_MS)
+def _swaps_of(snapshot: Snapshot, parts: list[_DayPart]) -> Iterator[DaySwap | None]:
+    """The days with the new readings over all others, in order; None where that changes nothing."""
+    for key, run in groupby(parts, key=lambda part: part.key):
+        of_key = list(run)
+        first, last = of_key[0].day, of_key[-1].day
+        blocks = {block.number: block for block in snapshot.days(key, first, last)}
+        hot_there = bool(snapshot.hot(key, first * DAY_MS, (last + 1) * DAY_MS))
+        for part in of_key:
+            yield _swap_of(snapshot, part, blocks.get(part.day), hot_there=hot_there)
+
+
+def _swap_of(snapshot: Snapshot, part: _DayPart, block: Block | None, *, hot_there: bool) -> DaySwap | None:
+    sealed = columns_decode(block.data) if block else Columns.empty()
+    hot = snapshot.hot(part.key, part.day * DAY_MS, (part.day + 1) * DAY_MS) if hot_there else []
     whole = merge([sealed, *hot, part.columns])
     if not hot and _equal(whole, sealed):
         return None
     mark = snapshot.hot_day(part.key, part.day).mark if hot else 0
-    rev = blocks[0].rev if blocks else 0
+    rev = block.rev if block else 0
     return DaySwap(part.key, part.day, whole, columns_encode(whole), rev, mark, changed=True)
 
 

@@ -182,13 +182,19 @@ class SqliteBackend(Backend):
             if over_hot:
                 self._fold(connection)
             tick = _tick(connection)
-            touched: set[int] = set()
+            changed: dict[int, DaySwap] = {}
+            dirty: list[tuple[int, int]] = []
             for position, swap in enumerate(swaps):
                 if not _day_swap(connection, swap, tick):
                     refused.append(position)
                 elif swap.changed:
-                    touched.add(swap.key)
-            connection.executemany("UPDATE series SET version = ? WHERE key = ?", [(tick, key) for key in touched])
+                    dirty.append((swap.key, swap.day))
+                    last = changed.setdefault(swap.key, swap)
+                    if swap.day > last.day:
+                        changed[swap.key] = swap
+            connection.executemany("INSERT OR IGNORE INTO dirty VALUES (?, ?)", dirty)
+            connection.executemany("UPDATE series SET version = ? WHERE key = ?", [(tick, key) for key in changed])
+            _latest_put(connection, [(key, *_newest(swap.columns)) for key, swap in changed.items()])
         return refused
 
     def pages_swap(self, swaps: Sequence[PagesSwap]) -> list[int]:
@@ -268,6 +274,10 @@ def _latest_put(connection: sqlite3.Connection, rows: Iterable[tuple[int, int, f
     )
 
 
+def _newest(columns: Columns) -> tuple[int, float, int]:
+    return int(columns.times[-1]), float(columns.values[-1]), int(columns.quality[-1])
+
+
 def _latest_restore(connection: sqlite3.Connection, key: int) -> None:
     """Find the newest reading again after an erasure; hot before sealed, so that the later write of a time wins."""
     for table, place in (("day", "day"), ("chunk", "hour")):
@@ -276,9 +286,7 @@ def _latest_restore(connection: sqlite3.Connection, key: int) -> None:
             (key,),
         ).fetchone()
         if row is not None:
-            columns = columns_decode(row[0])
-            value, quality = float(columns.values[-1]), int(columns.quality[-1])
-            _latest_put(connection, [(key, int(columns.times[-1]), value, quality)])
+            _latest_put(connection, [(key, *_newest(columns_decode(row[0])))])
 
 
 def _day_swap(connection: sqlite3.Connection, swap: DaySwap, tick: int) -> bool:
@@ -295,10 +303,6 @@ def _day_swap(connection: sqlite3.Connection, swap: DaySwap, tick: int) -> bool:
             "DELETE FROM chunk WHERE key = ? AND hour BETWEEN ? AND ?",
             (swap.key, swap.day * HOURS_PER_DAY, swap.day * HOURS_PER_DAY + HOURS_PER_DAY - 1),
         )
-    if swap.changed:
-        connection.execute("INSERT OR IGNORE INTO dirty VALUES (?, ?)", (swap.key, swap.day))
-        value, quality = float(swap.columns.values[-1]), int(swap.columns.quality[-1])
-        _latest_put(connection, [(swap.key, last, value, quality)])
     return True
 
 
