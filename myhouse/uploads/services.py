@@ -12,6 +12,7 @@ from time import monotonic
 from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
+from celery import current_app
 from django.core.files import File
 from django.core.files.storage import default_storage
 from django.utils.translation import gettext as _
@@ -143,9 +144,8 @@ def upload_start(*, upload: Upload, mapping: Mapping, actor: Actor, now: datetim
 
 
 def _enqueue(upload: Upload) -> None:
-    from myhouse.uploads.tasks import upload_import
-
-    upload_import.delay(str(upload.pk))
+    # By name: the task knows the services, and not the other way round.
+    current_app.send_task("myhouse.upload_import", args=[str(upload.pk)])
 
 
 def upload_run(*, upload: Upload, now: datetime, alive: Callable[[], object] | None = None) -> Upload:

@@ -14,7 +14,7 @@ from myhouse.models.households import Role
 from myhouse.services.accounts import token_issue
 from myhouse.services.households import household_create
 from myhouse.tests.factories import MembershipFactory, UserFactory, actor_of
-from myhouse.uploads import limits, services, tasks
+from myhouse.uploads import limits, services
 
 pytestmark = pytest.mark.django_db
 START = 1_613_343_600
@@ -46,7 +46,7 @@ def client(user):
 @pytest.fixture
 def handed_over(monkeypatch):
     waiting = []
-    monkeypatch.setattr(tasks.upload_import, "delay", waiting.append)
+    monkeypatch.setattr(services, "_enqueue", lambda upload: waiting.append(str(upload.pk)))
     return waiting
 
 

@@ -12,7 +12,7 @@ from myhouse.models import Measurement, Upload
 from myhouse.models.households import Role
 from myhouse.services.households import household_create
 from myhouse.tests.factories import MembershipFactory, UserFactory, actor_of
-from myhouse.uploads import limits, services, tasks
+from myhouse.uploads import limits, services
 
 pytestmark = pytest.mark.django_db
 START = 1_613_343_600
@@ -41,7 +41,7 @@ def page(user):
 def worker(monkeypatch):
     """The queue: what was handed to it, run when the test says so."""
     waiting = []
-    monkeypatch.setattr(tasks.upload_import, "delay", waiting.append)
+    monkeypatch.setattr(services, "_enqueue", lambda upload: waiting.append(str(upload.pk)))
 
     def run():
         for upload_id in waiting:
