@@ -27,7 +27,7 @@ class Device(Document):
     """
 
     name = models.CharField(max_length=80)
-    kind = models.CharField(max_length=12, choices=DeviceKind.choices)
+    kind = models.CharField(max_length=12, choices=DeviceKind)
     household = models.ForeignKey(
         "myhouse.Household", null=True, blank=True, on_delete=models.PROTECT, related_name="devices"
     )
@@ -104,7 +104,7 @@ class DeviceKey(Document):
     """A device's bearer key: 256 random bits, of which only the SHA-256 digest is kept."""
 
     device = models.ForeignKey(Device, on_delete=models.CASCADE, related_name="keys")
-    slot = models.CharField(max_length=10, choices=KeySlot.choices)
+    slot = models.CharField(max_length=10, choices=KeySlot)
     digest = models.CharField(max_length=64, unique=True)
     hint = models.CharField(max_length=4, help_text="The last characters of the key, to tell keys apart.")
     created_at = models.DateTimeField(default=timezone.now)
@@ -137,7 +137,7 @@ class SwapQuestion(Document):
     value_after = models.FloatField()
     read_after_at = models.DateTimeField()
     opened_at = models.DateTimeField(default=timezone.now)
-    answer = models.CharField(max_length=8, choices=SwapAnswer.choices, blank=True, default=SwapAnswer.OPEN)
+    answer = models.CharField(max_length=8, choices=SwapAnswer, blank=True, default=SwapAnswer.OPEN)
     answered_at = models.DateTimeField(default=FOREVER, help_text="Far future while open.")
 
     class Meta:

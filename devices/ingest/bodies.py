@@ -30,7 +30,7 @@ def too_large(limit: int) -> Refusal:
 
 def body_read(request: HttpRequest, *, limit: int) -> bytes:
     """Return the whole body, unpacked, if it holds no more than `limit` bytes either way."""
-    if int(request.META.get("CONTENT_LENGTH") or 0) > limit:
+    if int(request.headers.get("content-length") or 0) > limit:
         raise too_large(limit)
     body: bytes = request.read(limit + 1)
     if len(body) > limit:

@@ -93,7 +93,7 @@ async def _read(read: Read, body: bytes, route: Route, now_ms: int) -> Reading:
 
 async def _route_of(request: HttpRequest) -> Route:
     """Return what the request's key opens, within its rate."""
-    scheme, _space, secret = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
+    scheme, _space, secret = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not secret:
         raise Refusal(401, _("Send the device's key: “Authorization: Bearer …”."), field="Authorization")
     digest, known, route = route_remembered(secret)

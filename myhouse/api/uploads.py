@@ -139,7 +139,7 @@ class UploadsView(APIView):
     )
     def post(self, request: Request, household_id: uuid.UUID) -> Response:
         """Hand in a CSV or Excel file, at most 50 MB, as form field `file` or as the body; nothing is imported yet."""
-        declared = request.META.get("CONTENT_LENGTH") or "0"
+        declared = request.headers.get("content-length") or "0"
         if not declared.isdigit() or int(declared) > limits.FILE_BYTES + _AROUND_THE_FILE:
             raise FileTooLarge(services.file_too_large())
         now = timezone.now()

@@ -25,7 +25,7 @@ class Appliance(Document):
     """A number of like appliances; with a metering point of its own the meter replaces the estimate."""
 
     household = models.ForeignKey("myhouse.Household", on_delete=models.CASCADE, related_name="appliances")
-    kind = models.CharField(max_length=16, choices=ApplianceKind.choices)
+    kind = models.CharField(max_length=16, choices=ApplianceKind)
     name = models.CharField(max_length=80, blank=True, default="")
     count = models.PositiveIntegerField(default=1)
     rated_power_w = models.PositiveIntegerField(default=0, help_text="Own appliances: rated power of one, in W.")

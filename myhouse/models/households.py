@@ -44,7 +44,7 @@ class Membership(Document):
 
     user = models.ForeignKey("myhouse.User", on_delete=models.CASCADE, related_name="memberships")
     household = models.ForeignKey(Household, on_delete=models.PROTECT, related_name="memberships")
-    role = models.CharField(max_length=16, choices=Role.choices, default=Role.OWNER)
+    role = models.CharField(max_length=16, choices=Role, default=Role.OWNER)
     starts_at = models.DateTimeField()
     ends_at = models.DateTimeField(default=FOREVER)
     curves_agreed = models.BooleanField(default=False, help_text="Supplier: may also see curves, not only sums.")
@@ -61,7 +61,7 @@ class Invitation(Document):
     """A link that lets one person join a household; used once, and only before it expires."""
 
     household = models.ForeignKey(Household, on_delete=models.CASCADE, related_name="invitations")
-    role = models.CharField(max_length=16, choices=Role.choices, default=Role.VIEWER)
+    role = models.CharField(max_length=16, choices=Role, default=Role.VIEWER)
     email = models.EmailField(blank=True, default="")
     digest = models.CharField(max_length=64, unique=True)
     history_shared = models.BooleanField(

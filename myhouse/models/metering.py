@@ -46,7 +46,7 @@ class MeteringPoint(Document):
     """A place where a household's energy is measured; sub-meters nest under their parent."""
 
     household = models.ForeignKey("myhouse.Household", on_delete=models.PROTECT, related_name="metering_points")
-    role = models.CharField(max_length=16, choices=PointRole.choices)
+    role = models.CharField(max_length=16, choices=PointRole)
     name = models.CharField(max_length=80)
     parent = models.ForeignKey("self", null=True, blank=True, on_delete=models.PROTECT, related_name="children")
     created_at = models.DateTimeField(default=timezone.now)
@@ -65,7 +65,7 @@ class Measurement(Document):
     """
 
     metering_point = models.ForeignKey(MeteringPoint, on_delete=models.PROTECT, related_name="measurements")
-    quantity = models.CharField(max_length=24, choices=Quantity.choices)
+    quantity = models.CharField(max_length=24, choices=Quantity)
     series_id = models.UUIDField(default=uuid7, unique=True)
     starts_at = models.DateTimeField()
     ends_at = models.DateTimeField(default=FOREVER)

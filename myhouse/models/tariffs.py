@@ -20,7 +20,7 @@ class SupplierContract(Document):
     """What a household pays or earns per Wh, from local day `starts_on` until before `ends_on`."""
 
     household = models.ForeignKey("myhouse.Household", on_delete=models.CASCADE, related_name="contracts")
-    direction = models.CharField(max_length=8, choices=Direction.choices)
+    direction = models.CharField(max_length=8, choices=Direction)
     supplier_name = models.CharField(max_length=80)
     name = models.CharField(max_length=80)
     starts_on = models.DateField()
@@ -47,7 +47,7 @@ class ReferenceKind(models.TextChoices):
 class ReferenceSeries(Document):
     """A dated figure with a named source: a price in micro-cents per Wh, or grams of CO2 per kWh."""
 
-    kind = models.CharField(max_length=12, choices=ReferenceKind.choices)
+    kind = models.CharField(max_length=12, choices=ReferenceKind)
     name = models.CharField(max_length=80, unique=True)
     source = models.CharField(max_length=160, help_text="Who publishes it; shown wherever it is used.")
     country = models.CharField(max_length=2, default="DE")

@@ -66,7 +66,7 @@ def uploads(request: HttpRequest, household_id: uuid.UUID) -> HttpResponse:
 
 
 def _receive(request: HttpRequest, access: Access, form: FileForm) -> Upload | None:
-    if int(request.META.get("CONTENT_LENGTH") or 0) > limits.FILE_BYTES + _AROUND_THE_FILE:
+    if int(request.headers.get("content-length") or 0) > limits.FILE_BYTES + _AROUND_THE_FILE:
         raise FileTooLarge(services.file_too_large())
     if not form.is_valid():
         return None
