@@ -100,7 +100,7 @@ class SqliteFile:
         )
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute("PRAGMA cache_size=-16384")
-        connection.execute("PRAGMA mmap_size=268435456")
+        connection.execute("PRAGMA journal_size_limit=67108864")
         return connection
 
     def _prepare(self) -> None:
