@@ -5,7 +5,7 @@ from __future__ import annotations
 from drf_spectacular.openapi import AutoSchema
 
 
-class Schema(AutoSchema):  # type: ignore[misc] # untyped
+class Schema(AutoSchema):
     """Tells a collection from one of its members, also where the view answers both with plain objects."""
 
     def get_operation_id(self) -> str:

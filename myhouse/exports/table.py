@@ -20,7 +20,7 @@ FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "|", "%")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 
 
-class UnableToExport(Exception):  # noqa: N818 - the refusals of this product are named after what could not be done
+class UnableToExport(Exception):
     """The table cannot be written in this format; the message says what can be done instead."""
 
 

@@ -94,7 +94,7 @@ def test_never_counts_more_than_the_outermost_meters_and_the_unmetered(shape, me
     used = {one.point_id for one in items} - {None}
     outermost = {GRID} if GRID in used else used - ({OVEN} if KITCHEN in used else set())
     bound = sum(
-        max(sum(measured.values()), max(one.count * 600 for one in items if one.point_id == point))
+        max(sum(measured.values()), *(one.count * 600 for one in items if one.point_id == point))
         for point in outermost
     )
 
