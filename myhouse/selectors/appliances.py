@@ -75,17 +75,30 @@ def appliance_for(*, household: Household, appliance_id: uuid.UUID) -> Appliance
     return appliance
 
 
-def expected(*, household: Household, now: datetime | None = None, since: datetime | None = None) -> Expected:
+def expected(
+    *,
+    household: Household,
+    now: datetime | None = None,
+    since: datetime | None = None,
+    points: list[MeteringPoint] | None = None,
+    measurements: list[Measurement] | None = None,
+) -> Expected:
     """Add up what the household's appliances are expected to use and make on a mean day.
 
-    A meter replaces the estimate of its appliance by the mean of its last 30 days (not before `since`).
+    A meter replaces the estimate of its appliance by the mean of its last 30 days (not before `since`). A caller
+    that has read the household's points and measurements hands them in.
     """
     now = now or timezone.now()
     rows = appliances_of(household=household)
-    points = points_of(household=household) if any(row.metering_point_id for row in rows) else []
+    if points is None:
+        points = points_of(household=household) if any(row.metering_point_id for row in rows) else []
     parents = {point.pk: point.parent_id for point in points}
     items = [_item(row) for row in rows]
-    measured = _measured_days(household, items, points, now=now, since=since)
+    used = _used(items, points)
+    start = max(now - MEASURED_OVER, since) if since else now - MEASURED_OVER
+    if measurements is None:
+        measurements = measurements_of(household=household, start=start, end=now, points=used) if used else []
+    measured = _measured_days(items, measurements, start=start, end=now)
     by_id = {row.pk: row for row in rows}
     lines = expect(items, measured=measured, parents=parents)
     return Expected(
@@ -133,18 +146,20 @@ def _kinds(lines: list[Line], rows: dict[uuid.UUID, Appliance]) -> list[KindExpe
     return entries
 
 
+def _used(items: list[Item], points: list[MeteringPoint]) -> list[MeteringPoint]:
+    """The points that measure appliances."""
+    ids = {item.point_id for item in items}
+    return [point for point in points if point.pk in ids]
+
+
 def _measured_days(
-    household: Household, items: list[Item], points: list[MeteringPoint], *, now: datetime, since: datetime | None
+    items: list[Item], measurements: list[Measurement], *, start: datetime, end: datetime
 ) -> dict[uuid.UUID, int]:
-    """Return the mean day in Wh of each metering point in use that has at least a day of data."""
+    """Return the mean day in Wh of each metering point in use that has at least a day of data in [start, end)."""
     produces = {item.point_id: item.produces for item in items if item.point_id is not None}
-    used = [point for point in points if point.pk in produces]
-    if not used:
-        return {}
-    start = max(now - MEASURED_OVER, since) if since else now - MEASURED_OVER
-    measurements = measurements_of(household=household, start=start, end=now, points=used)
-    chosen = _one_quantity_each(measurements, produces)
-    first, last = _quarter(start), _quarter(now)
+    within = [m for m in measurements if m.metering_point_id in produces and m.starts_at < end and m.ends_at > start]
+    chosen = _one_quantity_each(within, produces)
+    first, last = _quarter(start), _quarter(end)
     if not chosen or first >= last:
         return {}
     found = quarters(series_ids=[m.series_id for m in chosen], start_ms=first, end_ms=last)

@@ -114,3 +114,11 @@ def test_asks_few_queries_however_many_appliances_there_are(client, at_home, dja
 
     with django_assert_max_num_queries(12):
         client.get(url(at_home))
+
+
+def test_the_household_page_shows_the_new_expected_values_too(client, at_home):
+    client.post(url(at_home), COUNTS)
+
+    page = client.get(reverse("household", args=[at_home.pk])).content.decode()
+
+    assert "8.33\u202fkWh" in page

@@ -17,6 +17,7 @@ from myhouse.charts.flow import Powers, flows, headline
 from myhouse.context import page_frame
 from myhouse.feeds import community_shared
 from myhouse.panels import panels_of
+from myhouse.selectors.appliances import expected
 from myhouse.selectors.day import day_curve
 from myhouse.selectors.flow import flow_now
 from myhouse.selectors.home import home_load
@@ -82,6 +83,9 @@ def household(request: HttpRequest, household_id: uuid.UUID) -> HttpResponse:
         "troubles": figures.troubles(today, one),
         "live": bool(flow.points),
         "no_data": today.empty and curve.empty and flow.age_s is None,
+        "expected": expected(
+            household=one, now=now, since=access.since, points=place.points, measurements=place.measurements
+        ),
         "panels": panels_of(household=one, now=now),
         "day_url": reverse("energy-span", args=(one.pk, "day", day.key)),
         **_links(one.pk),
