@@ -166,23 +166,21 @@ def series_unit(*, quantity: str, kind: SeriesKind | None = None) -> str:
 
 
 @atomic
-def measurement_reach_back(*, measurement: Measurement, starts_at: datetime) -> Measurement:
-    """Let a measurement begin earlier, where its point measured nothing else: older history was handed in."""
-    if starts_at >= measurement.starts_at:
+def measurement_reach(*, measurement: Measurement, starts_at: datetime, ends_at: datetime) -> Measurement:
+    """Let a measurement begin earlier or end later, where its point measured nothing else: history was handed in."""
+    starts_at, ends_at = min(starts_at, measurement.starts_at), max(ends_at, measurement.ends_at)
+    if (starts_at, ends_at) == (measurement.starts_at, measurement.ends_at):
         return measurement
-    if (
-        Measurement.objects.filter(
-            metering_point_id=measurement.metering_point_id,
-            quantity=measurement.quantity,
-            starts_at__lt=measurement.starts_at,
-            ends_at__gt=starts_at,
-        )
-        .exclude(pk=measurement.pk)
-        .exists()
-    ):
-        raise UnableToMeasure(_("Another meter measured here before. Give a later start."), field="starts_at")
-    measurement.starts_at = starts_at
-    measurement.save(update_fields=["starts_at"])
+    others = Measurement.objects.filter(
+        metering_point_id=measurement.metering_point_id,
+        quantity=measurement.quantity,
+        starts_at__lt=ends_at,
+        ends_at__gt=starts_at,
+    )
+    if others.exclude(pk=measurement.pk).exists():
+        raise UnableToMeasure(_("Another meter measured here at that time. Give a shorter period."), field="starts_at")
+    measurement.starts_at, measurement.ends_at = starts_at, ends_at
+    measurement.save(update_fields=["starts_at", "ends_at"])
     return measurement
 
 

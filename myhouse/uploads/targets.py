@@ -12,14 +12,14 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
 from myhouse.documents.atomic import atomic
-from myhouse.documents.base import FOREVER
 from myhouse.documents.services import Actor
 from myhouse.models import Household, Measurement, MeteringPoint
 from myhouse.models.metering import PointRole, Quantity
 from myhouse.services import metering
-from myhouse.uploads.check import BoolArray, Checked, FloatArray, rows_rejected
+from myhouse.uploads.check import BoolArray, Checked, FloatArray, IntArray, rows_rejected
 from myhouse.uploads.errors import UnableToImport
 from myhouse.uploads.mapping import ValueColumn
+from myhouse.uploads.windows import Window, span_of, window_around, windows_between
 from telemetry.model import Kind, Series
 from telemetry.selectors import series_get_many
 from telemetry.units import UnknownUnit, convert
@@ -141,33 +141,51 @@ def _target(
     """The series that takes the column, and which rows another measurement covers already."""
     kind = Kind(column.kind)
     interval = checked.interval_ms if kind in {Kind.MEAN, Kind.INTERVAL} else 0
+    existing = list(Measurement.objects.filter(metering_point=point, quantity=column.quantity)) if point else []
+    series = series_get_many(series_ids=[one.series_id for one in existing])
     wanted = Series(
-        id=_series_id(household, point, column, interval, digest),
+        id=household.pk,  # settled below
         unit=metering.series_unit(quantity=column.quantity, kind=kind),
         kind=kind,
         interval_ms=interval,
         gap_ms=max(900_000, 2 * interval),
     )
-    nothing = np.zeros(len(checked.times), np.bool_)
-    first = _moment(int(checked.times[0])) if len(checked.times) else FOREVER
-    if point is None:
-        return Target(column, wanted, first, FOREVER), nothing
-    others = list(
-        Measurement.objects.filter(metering_point=point, quantity=column.quantity).order_by("starts_at", "pk")
-    )
-    series = series_get_many(series_ids=[other.series_id for other in others])
-    mine = next((m for m in reversed(others) if _same_shape(series.get(m.series_id), wanted)), None)
-    if mine is not None:
-        taken = _covered(checked, [other for other in others if other.pk != mine.pk]) | (
-            checked.times >= _ms(mine.ends_at)
-        )
-        return Target(column, series[mine.series_id], min(first, mine.starts_at), mine.ends_at, point, mine), taken
-    later = [other.starts_at for other in others if other.starts_at > first]
-    ends_at = min(later, default=FOREVER)
-    taken = _covered(checked, others) | (checked.times >= _ms(ends_at))
+    alike = [one for one in existing if _same_shape(series.get(one.series_id), wanted)]
+    mine, window = _room(existing, alike, checked.times)
+    taken = ~window.holds(checked.times)
     free = checked.times[~taken]
-    starts_at = _moment(int(free[0])) if len(free) else first
-    return Target(column, wanted, starts_at, ends_at, point), taken
+    if mine is None:
+        wanted = replace(wanted, id=_series_id(household, point, column, interval, f"{digest}:{window.start_ms}"))
+        start, end = span_of(free, interval) if len(free) else (0, 1)
+        return Target(column, wanted, _moment(start), _moment(min(end, window.end_ms)), point), taken
+    starts_at, ends_at = mine.starts_at, mine.ends_at
+    if len(free):
+        start, end = span_of(free, interval)
+        starts_at = min(starts_at, _moment(start))
+        ends_at = ends_at if _ms(ends_at) >= end else _moment(min(end, window.end_ms))
+    return Target(column, series[mine.series_id], starts_at, ends_at, point, mine), taken
+
+
+def _room(
+    existing: Sequence[Measurement], alike: Sequence[Measurement], times: IntArray
+) -> tuple[Measurement | None, Window]:
+    """Where most readings fit: a measurement of the same shape, stretched as far as others allow, or a gap."""
+    best: tuple[int, Measurement | None, Window] | None = None
+    for one in alike:
+        others = [_period(other) for other in existing if other.pk != one.pk]
+        window = window_around(_period(one), others)
+        count = int(window.holds(times).sum())
+        if best is None or count > best[0]:
+            best = (count, one, window)
+    for window in windows_between([_period(one) for one in existing]):
+        count = int(window.holds(times).sum())
+        if best is None or count > best[0]:
+            best = (count, None, window)
+    return (best[1], best[2]) if best else (None, Window(0, 0))
+
+
+def _period(measurement: Measurement) -> tuple[int, int]:
+    return _ms(measurement.starts_at), _ms(measurement.ends_at)
 
 
 def _series_id(
@@ -185,13 +203,6 @@ def _same_shape(series: Series | None, wanted: Series) -> bool:
         wanted.interval_ms,
         False,
     )
-
-
-def _covered(checked: Checked, measurements: Sequence[Measurement]) -> BoolArray:
-    covered = np.zeros(len(checked.times), np.bool_)
-    for measurement in measurements:
-        covered |= (checked.times >= _ms(measurement.starts_at)) & (checked.times < _ms(measurement.ends_at))
-    return covered
 
 
 def _distinct(targets: list[Target]) -> None:
@@ -212,7 +223,9 @@ def targets_open(*, household: Household, targets: Sequence[Target], actor: Acto
     for target in targets:
         if target.measurement is not None:
             measurements.append(
-                metering.measurement_reach_back(measurement=target.measurement, starts_at=target.starts_at)
+                metering.measurement_reach(
+                    measurement=target.measurement, starts_at=target.starts_at, ends_at=target.ends_at
+                )
             )
             continue
         name = " ".join(target.column.point_name.split())

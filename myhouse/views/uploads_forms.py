@@ -101,7 +101,9 @@ class ColumnForm(forms.Form):
     unit = forms.ChoiceField(label=_("Unit"), choices=[(unit, unit) for unit in UNITS])
     factor = forms.FloatField(label=_("Multiplied by"), initial=1.0, widget=forms.NumberInput(attrs={"step": "any"}))
     point = forms.ChoiceField(label=_("Metering point"))
-    point_name = forms.CharField(label=_("Name of the new metering point"), max_length=80, required=False)
+    point_name = forms.CharField(
+        label=_("Name of a new metering point"), max_length=80, required=False, help_text=_("Only for a new one.")
+    )
 
     def __init__(self, *args: Any, title: str, points: list[MeteringPoint], **kwargs: Any) -> None:
         """Offer the household's metering points, and new ones."""

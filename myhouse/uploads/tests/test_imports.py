@@ -163,6 +163,42 @@ def test_history_before_a_live_meter_goes_beside_it(household, user):
     assert len(stored(live).times) == 0
 
 
+def test_an_import_ends_with_its_last_interval_so_that_a_live_meter_can_follow(household, user):
+    run(household, user, csv_of(rows_of(30)))
+    history = Measurement.objects.get()
+    ended = datetime.fromtimestamp(START + 900 * 30, UTC)
+    assert history.ends_at == ended
+    live = measurement_start(metering_point=history.metering_point, quantity="import_energy", starts_at=ended)
+    assert live.starts_at == history.ends_at
+
+
+def test_the_next_month_stretches_the_same_measurement(household, user):
+    run(household, user, csv_of(rows_of(30)))
+    run(household, user, csv_of(rows_of(30, start=START + 900 * 100)))
+    measurement = Measurement.objects.get()
+    assert measurement.ends_at == datetime.fromtimestamp(START + 900 * 130, UTC)
+    assert len(stored(measurement).times) == 60
+
+
+def test_another_kind_of_file_for_another_year_stands_beside_the_first(household, user):
+    run(household, user, csv_of(rows_of(30)))
+    energy = ValueColumn(1, "import_energy", kind="interval", unit="Wh", point_name="Grid", point_role="grid")
+    upload = run(household, user, csv_of(rows_of(30, start=START + 900 * 100)), energy)
+    assert upload.state == "done"
+    assert Measurement.objects.count() == 2
+
+
+def test_the_same_file_fills_two_gaps_one_after_the_other(household, user):
+    point = metering_point_create(household=household, role="grid", name="Grid", actor=actor_of(user), now=NOW)
+    begin, end = (datetime.fromtimestamp(START + 900 * n, UTC) for n in (10, 20))
+    measurement_start(metering_point=point, quantity="import_energy", starts_at=begin, ends_at=end)
+    column = ValueColumn(1, "import_energy", point=str(point.pk))
+    first = run(household, user, csv_of(rows_of(50)), column, only_good=True)
+    second = run(household, user, csv_of(rows_of(15)), column, only_good=True)
+    assert (first.report["accepted"], second.report["accepted"]) == (30, 10)
+    assert Measurement.objects.count() == 3
+
+
 def test_measured_readings_never_go_into_a_simulated_series(household, user):
     point = metering_point_create(household=household, role="grid", name="Grid", actor=actor_of(user), now=NOW)
     since = datetime.fromtimestamp(START, UTC) - timedelta(days=1)
