@@ -192,46 +192,63 @@ class Curve:
     estimated: Bools
 
 
-@dataclass(frozen=True, eq=False)
-class Quarters:
-    """The 15-minute grid: rows are series, columns quarters. Energy in millionths of the unit (µWh for W and Wh)."""
+class _Shaped:
+    """Mean, min and max, made when first asked for: most readers only want the energy."""
 
-    starts: Int64s
-    energy: Int64s
-    mean: Floats
-    min: Floats
-    max: Floats
-    flags: Bytes
+    def __init__(self, shapes: Callable[[], tuple[Floats, Floats, Floats]]) -> None:
+        self._make_shapes = shapes
+
+    @cached_property
+    def _shapes(self) -> tuple[Floats, Floats, Floats]:
+        return self._make_shapes()
+
+    @property
+    def mean(self) -> Floats:
+        """Mean; NaN where there is nothing."""
+        return self._shapes[0]
+
+    @property
+    def min(self) -> Floats:
+        """Smallest value; NaN where there is nothing."""
+        return self._shapes[1]
+
+    @property
+    def max(self) -> Floats:
+        """Largest value; NaN where there is nothing."""
+        return self._shapes[2]
 
 
-class Totals:
-    """Sums over [edges[i], edges[i+1]) per series; energy exact in millionths of the unit, the rest on demand.
+class Quarters(_Shaped):
+    """The 15-minute grid: rows are series, columns quarters.
+
+    `energy` is exact in millionths of the unit (µWh for W and Wh). `mean`, `min` and `max` of counters and interval
+    energies are the rate per hour over the quarter (Wh → W).
+    """
+
+    def __init__(
+        self, starts: Int64s, energy: Int64s, flags: Bytes, shapes: Callable[[], tuple[Floats, Floats, Floats]]
+    ) -> None:
+        super().__init__(shapes)
+        self.starts = starts
+        self.energy = energy
+        self.flags = flags
+
+
+class Totals(_Shaped):
+    """Sums over [edges[i], edges[i+1]) per series; energy exact in millionths of the unit.
 
     `covered` counts quarters that are there and not partial, `estimated` those of them that are estimated.
     `mean` is the mean of the quarters' means, `min` and `max` their extremes (of counters: mean power per quarter).
     """
 
-    def __init__(self, energy: Int64s, covered: Int32s, estimated: Int32s, shapes: Callable[[], list[Floats]]) -> None:
+    def __init__(
+        self,
+        energy: Int64s,
+        covered: Int32s,
+        estimated: Int32s,
+        shapes: Callable[[], tuple[Floats, Floats, Floats]],
+    ) -> None:
+        super().__init__(shapes)
         self.energy = energy
         self.covered = covered
         self.estimated = estimated
-        self._make_shapes = shapes
-
-    @cached_property
-    def _shapes(self) -> list[Floats]:
-        return self._make_shapes()
-
-    @property
-    def mean(self) -> Floats:
-        """Mean per series and bucket; NaN where there is nothing."""
-        return self._shapes[0]
-
-    @property
-    def min(self) -> Floats:
-        """Smallest value per series and bucket; NaN where there is nothing."""
-        return self._shapes[1]
-
-    @property
-    def max(self) -> Floats:
-        """Largest value per series and bucket; NaN where there is nothing."""
-        return self._shapes[2]

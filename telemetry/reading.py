@@ -36,6 +36,7 @@ from telemetry.windows import scan_around, scan_layers
 MAX_BUCKETS = 20_000
 MAX_CURVE_MS = 400 * DAY_MS
 MAX_QUARTERS_MS = 60 * 366 * DAY_MS
+MAX_CELLS = 10_000_000
 SUM_BYTES = 8 * 1024 * 1024
 
 Sums = tuple[Int64s, Int64s, Int64s]
@@ -136,24 +137,31 @@ class Reads:
         """The 15-minute grid of a range."""
         rows = self._rows_of(ids)
         _check_edges(np.array([start_ms, end_ms], np.int64))
+        if len(rows) * (end_ms - start_ms) // QUARTER_MS > MAX_CELLS:
+            raise UnableToRead(f"At most {MAX_CELLS:,} quarters are given at once; ask for fewer series.", "series")
         pages = range(start_ms // PAGE_MS, (end_ms - 1) // PAGE_MS + 1)
         part = slice((start_ms - pages[0] * PAGE_MS) // QUARTER_MS, (end_ms - pages[0] * PAGE_MS) // QUARTER_MS)
         with self.backend.reading() as snapshot:
             marks = snapshot.marks([row.key for row in rows])
             grids = [self._grids.pages(snapshot, row, mark, pages) for row, mark in zip(rows, marks, strict=True)]
         starts = np.arange(start_ms, end_ms, QUARTER_MS, dtype=np.int64)
+        shape = (len(rows), len(starts))
 
-        def stacked(name: str, dtype: type) -> npt.NDArray[Any]:
-            found = [np.concatenate([getattr(grid, name) for grid in pages_of])[part] for pages_of in grids]
-            return np.array(found, dtype).reshape(len(rows), len(starts))
+        def stacked(columns: Iterable[list[npt.NDArray[Any]]], dtype: type) -> npt.NDArray[Any]:
+            return np.array([np.concatenate(column)[part] for column in columns], dtype).reshape(shape)
+
+        def shapes() -> tuple[Floats, Floats, Floats]:
+            low, middle, high = (
+                stacked(([grid.levels[at] for grid in of_series] for of_series in grids), np.float64)
+                for at in (1, 0, 2)
+            )
+            return middle, low, high
 
         return Quarters(
             starts,
-            stacked("energy", np.int64),
-            stacked("mean", np.float64),
-            stacked("min", np.float64),
-            stacked("max", np.float64),
-            stacked("flags", np.uint8),
+            stacked(([grid.energy for grid in of_series] for of_series in grids), np.int64),
+            stacked(([grid.flags for grid in of_series] for of_series in grids), np.uint8),
+            shapes,
         )
 
     def totals(self, ids: Sequence[UUID], edges_ms: Int64s) -> Totals:
@@ -174,7 +182,7 @@ class Reads:
         shape = (len(rows), len(edges) - 1)
         energy, covered, estimated = (np.array([sums[at] for sums in found]).reshape(shape) for at in range(3))
 
-        def shapes() -> list[Floats]:
+        def shapes() -> tuple[Floats, Floats, Floats]:
             return _shapes(self.quarters(ids, int(edges[0]), int(edges[-1])), edges)
 
         return Totals(energy, covered.astype(np.int32), estimated.astype(np.int32), shapes)
@@ -200,7 +208,7 @@ def _own(columns: Columns) -> Columns:
     return Columns(columns.times.copy(), columns.values.copy(), columns.quality.copy())
 
 
-def _shapes(quarters: Quarters, edges: Int64s) -> list[Floats]:
+def _shapes(quarters: Quarters, edges: Int64s) -> tuple[Floats, Floats, Floats]:
     """Mean, min and max of the quarters between edges, leaving out those that are not there."""
     at = (edges[:-1] - edges[0]) // QUARTER_MS
     there = quarters.flags > 0
@@ -210,7 +218,7 @@ def _shapes(quarters: Quarters, edges: Int64s) -> list[Floats]:
     low = np.minimum.reduceat(np.where(there, quarters.min, np.inf), at, axis=1)
     high = np.maximum.reduceat(np.where(there, quarters.max, -np.inf), at, axis=1)
     mean = sums / np.maximum(count, 1)
-    return [np.where(nothing, np.nan, one) for one in (mean, low, high)]
+    return np.where(nothing, np.nan, mean), np.where(nothing, np.nan, low), np.where(nothing, np.nan, high)
 
 
 def _check_edges(edges: Int64s) -> None:
