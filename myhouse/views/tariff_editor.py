@@ -173,7 +173,9 @@ def editor_of(
     initial: dict[str, Any] | None = None,
 ) -> ContractEditor:
     """Make the forms of a kind: of what was typed, of a contract, or empty."""
-    first = _initial(contract) if contract is not None else {"base": initial or {}, "rows": {}, "single": {}}
+    first: dict[str, Any] = {"base": initial or {}, "rows": {}, "single": {"country": initial}}
+    if contract is not None:
+        first = _initial(contract)
     single: dict[str, forms.Form] = {}
     rows = ["fees", "levies"] if direction == Direction.IMPORT else []
     if direction == Direction.IMPORT:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import date
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.http import QueryDict
@@ -15,6 +15,11 @@ from django.utils.translation import gettext_lazy
 
 from myhouse.tariffs.holidays import COUNTRIES
 from myhouse.tariffs.terms import DAYS
+
+if TYPE_CHECKING:
+    _FormSet = forms.BaseFormSet[Any]
+else:
+    _FormSet = forms.BaseFormSet
 
 KINDS = ("flat", "tou", "dynamic", "tiers")
 KIND_LABELS = {
@@ -90,7 +95,7 @@ class ContractForm(forms.Form):
         widget=forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"}),
         help_text=gettext_lazy("Leave it empty while the contract goes on."),
     )
-    vat = Amount(unit=10, label=gettext_lazy("VAT in %"), min_value=0, max_value=100, required=False)
+    vat = Amount(unit=10, label=gettext_lazy("VAT in %"), min_value=0, max_value=100)
     version = forms.IntegerField(required=False, widget=forms.HiddenInput)
 
     def clean_last_day(self) -> date | None:
@@ -213,11 +218,20 @@ class LevyRow(forms.Form):
 ROWS: dict[str, type[forms.Form]] = {"windows": WindowRow, "tiers": TierRow, "fees": FeeRow, "levies": LevyRow}
 
 
+class Rows(_FormSet):
+    """Rows of which one can be left out again."""
+
+    def add_fields(self, form: Any, index: int | None) -> None:
+        """Call the box by what it does."""
+        super().add_fields(form, index)
+        form.fields["DELETE"].label = _("Leave this row out")
+
+
 def rows_of(name: str, data: QueryDict | None, initial: list[dict[str, Any]]) -> forms.BaseFormSet[Any]:
     """Return the rows of one kind; what is left empty is left out, one empty row is always there."""
     least = 1 if name in {"windows", "tiers"} else 0
     made = forms.formset_factory(
-        ROWS[name], extra=1, can_delete=True, max_num=MOST_ROWS, absolute_max=MOST_ROWS, min_num=least
+        ROWS[name], formset=Rows, extra=1, can_delete=True, max_num=MOST_ROWS, absolute_max=MOST_ROWS, min_num=least
     )
     if data is not None:
         return made(data, prefix=name)

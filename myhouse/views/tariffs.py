@@ -26,6 +26,7 @@ from myhouse.selectors.households import Access
 from myhouse.selectors.reference import Figures, references, sources_of
 from myhouse.selectors.tariffs import ContractLine, contract_for, contract_timeline
 from myhouse.services.tariffs import contract_change, contract_check, contract_create, contract_remove
+from myhouse.statistics.sun import country_of_zone
 from myhouse.tariffs.clock import QUARTER_MS
 from myhouse.tariffs.pricing import UNKNOWN, cost, gross_price, price_per_quarter
 from myhouse.tariffs.terms import Dynamic, Flat, Terms, Tiers, TimeOfUse, terms_read
@@ -35,6 +36,7 @@ from myhouse.views.tariff_forms import KIND_LABELS, KINDS
 from telemetry.calendar import day_start_ms
 
 EXAMPLE_KWH = 3_500
+GERMAN_VAT = 19  # in per cent; elsewhere electricity has rates of its own, and the household fills it in
 TITLES = {"import": gettext_lazy("Buying energy"), "export": gettext_lazy("Feeding in")}
 
 
@@ -86,11 +88,19 @@ def _line(line: ContractLine, household: Household) -> dict[str, Any]:
         "kind": KIND_LABELS[line.contract.terms["price"]["kind"]],
         "prices": [(name, price) for (name, _net), price in zip(figures, gross, strict=True)],
         "dynamic": price if isinstance(price, Dynamic) else None,
+        "on_top": _on_top(line.terms),
         "fees": line.terms.fees,
         "vat": f"{line.terms.vat_per_mille / 10:g}" if line.terms.vat_per_mille else "",
         "starts_past": line.state != "future",
         "currency": household.currency,
     }
+
+
+def _on_top(terms: Terms) -> int | None:
+    """What comes on top of the market price, levies and VAT included."""
+    if not isinstance(terms.price, Dynamic):
+        return None
+    return int(gross_price(terms, np.array([terms.price.markup_uct_per_wh], np.int64))[0])
 
 
 def _tier_name(up_to_wh: int | None) -> str:
@@ -107,7 +117,13 @@ def contract_new(request: HttpRequest, household_id: uuid.UUID, direction: str, 
     if direction not in Direction.values or kind not in _kinds(direction):
         raise Http404
     today = _today(access.household)
-    initial = {"starts_on": today.replace(day=1), "vat": 19 if direction == Direction.IMPORT else 0}
+    country = country_of_zone(access.household.time_zone)
+    vat = GERMAN_VAT if country == "DE" else None
+    initial = {
+        "starts_on": today.replace(day=1),
+        "country": country,
+        "vat": vat if direction == Direction.IMPORT else 0,
+    }
     editor = _editor(request, direction, kind, initial=initial)
     if request.method == "POST" and "more" not in request.POST and editor.is_valid():
         try:
