@@ -12,7 +12,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from myhouse.api.gate import MemberView, actor_from, answer_once
+from myhouse.api.gate import IDEMPOTENCY_KEY, MemberView, actor_from, answer_once
 from myhouse.appliances_rules import Basis
 from myhouse.models import Appliance, Household, MeteringPoint
 from myhouse.models.appliances import ApplianceKind
@@ -129,7 +129,13 @@ class AppliancesView(MemberView):
         """Return counts, own appliances and what they are expected to use and make on a mean day."""
         return Response(_expected(self.access))
 
-    @extend_schema(tags=TAG, request=OwnFields, responses={201: OwnFields}, summary="Add an own appliance")
+    @extend_schema(
+        tags=TAG,
+        request=OwnFields,
+        responses={201: OwnFields},
+        parameters=[IDEMPOTENCY_KEY],
+        summary="Add an own appliance",
+    )
     def post(self, request: Request, household_id: uuid.UUID) -> Response:
         """Add an appliance of the household's own."""
         asked = OwnFields(data=request.data)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, cast
 
 from django.utils import timezone
+from drf_spectacular.utils import OpenApiParameter
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -15,6 +16,15 @@ from myhouse.documents.idempotency import once
 from myhouse.documents.services import Actor
 from myhouse.models import User
 from myhouse.selectors.households import Access, household_for
+
+# What a creating operation takes; for the API's description.
+IDEMPOTENCY_KEY = OpenApiParameter(
+    "Idempotency-Key",
+    str,
+    OpenApiParameter.HEADER,
+    description="Your own id of this request, up to 80 characters. Sent again within 30 days with the same body it "
+    "gets the first answer again; with another body 422; while the first is running 409.",
+)
 
 
 def user_of(request: Request) -> User:

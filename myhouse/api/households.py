@@ -14,7 +14,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from myhouse.api.fields import Moment
-from myhouse.api.gate import HouseholdView, MemberView, actor_from, answer_once, user_of
+from myhouse.api.gate import IDEMPOTENCY_KEY, HouseholdView, MemberView, actor_from, answer_once, user_of
 from myhouse.limits import limit_hit
 from myhouse.models.households import Role
 from myhouse.selectors.households import Access, accesses_of, community_of, household_for, invitations_of, members_of
@@ -83,7 +83,13 @@ class HouseholdsView(APIView):
         accesses = accesses_of(user=user_of(request), now=timezone.now())
         return Response({"results": [_household(access) for access in accesses]})
 
-    @extend_schema(tags=TAG, request=HouseholdFields, responses={201: HouseholdAnswer}, summary="Create a household")
+    @extend_schema(
+        tags=TAG,
+        request=HouseholdFields,
+        responses={201: HouseholdAnswer},
+        parameters=[IDEMPOTENCY_KEY],
+        summary="Create a household",
+    )
     def post(self, request: Request) -> Response:
         """Found a household; the user becomes its owner."""
         asked = HouseholdFields(data=request.data)

@@ -14,7 +14,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from myhouse.api.fields import Moment
-from myhouse.api.gate import MemberView, actor_from, answer_once
+from myhouse.api.gate import IDEMPOTENCY_KEY, MemberView, actor_from, answer_once
 from myhouse.errors import NotFound
 from myhouse.models.metering import PointRole, Quantity
 from myhouse.selectors.metering import batteries_of, measurements_of, point_for, points_of
@@ -116,7 +116,13 @@ class PointsView(MemberView):
         points = points_of(household=self.access.household)
         return Response({"results": PointFields(points, many=True).data})
 
-    @extend_schema(tags=TAG, request=NewPointFields, responses={201: PointFields}, summary="Add a metering point")
+    @extend_schema(
+        tags=TAG,
+        request=NewPointFields,
+        responses={201: PointFields},
+        parameters=[IDEMPOTENCY_KEY],
+        summary="Add a metering point",
+    )
     def post(self, request: Request, household_id: uuid.UUID) -> Response:
         """Add a place where energy is measured."""
         asked = NewPointFields(data=request.data)
@@ -180,7 +186,11 @@ class MeasurementsView(MemberView):
         return Response({"results": MeasurementFields(found, many=True).data})
 
     @extend_schema(
-        tags=TAG, request=NewMeasurement, responses={201: MeasurementFields}, summary="Start or swap a measurement"
+        tags=TAG,
+        request=NewMeasurement,
+        responses={201: MeasurementFields},
+        parameters=[IDEMPOTENCY_KEY],
+        summary="Start or swap a measurement",
     )
     def post(self, request: Request, household_id: uuid.UUID, point_id: uuid.UUID) -> Response:
         """Let a new series measure a quantity from `starts_at` on."""

@@ -21,6 +21,42 @@ class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-ca
         return {"type": "http", "scheme": "bearer", "description": "From POST /api/v1/tokens."}
 
 
+PROBLEM = {
+    "type": "object",
+    "description": "Problem details (RFC 9457); `errors` names each wrong field and the remedy.",
+    "properties": {
+        "type": {"type": "string", "format": "uri-reference"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+        "errors": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "properties": {"field": {"type": "string"}, "message": {"type": "string"}},
+                "required": ["field", "message"],
+            },
+        },
+    },
+    "required": ["type", "title", "status", "detail"],
+}
+_METHODS = ("get", "put", "post", "patch", "delete")
+
+
+def problems_add(result: dict[str, Any], generator: Any, request: Any, public: bool) -> dict[str, Any]:  # noqa: FBT001
+    """Say at each operation that every refusal is a problem document; a hook of the generator."""
+    result.setdefault("components", {}).setdefault("schemas", {})["Problem"] = PROBLEM
+    answer = {
+        "description": "Refused; nothing was written.",
+        "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
+    }
+    for operations in result["paths"].values():
+        for method in _METHODS:
+            if method in operations:
+                operations[method].setdefault("responses", {}).setdefault("default", answer)
+    return result
+
+
 class SchemaView(SpectacularAPIView):
     """The OpenAPI document; public, as it holds nothing of anybody."""
 

@@ -215,6 +215,8 @@ def member_role_set(
         _require_other_owner(household, membership, now)
     before, membership.role = membership.role, role
     membership.save(update_fields=["role"])
+    if role != Role.OWNER:
+        _invitations_withdraw(membership, now)
     audit_record(
         actor=actor, action="member.role", now=now, subject=membership, details={"before": before, "after": role}
     )
@@ -241,6 +243,7 @@ def member_remove(*, household: Household, membership_id: uuid.UUID, actor: Acto
     _require_other_owner(household, membership, now)
     membership.ends_at = now
     membership.save(update_fields=["ends_at"])
+    _invitations_withdraw(membership, now)
     audit_record(
         actor=actor,
         action="member.remove",
@@ -292,6 +295,16 @@ def _require_other_owner(household: Household, membership: Membership, now: date
         raise UnableToChangeMember(
             _("A household needs an owner. Make somebody else an owner first, or invite one."), field="role"
         )
+
+
+def _invitations_withdraw(membership: Membership, now: datetime) -> None:
+    """Make the open links of one who is no owner any more useless, or he could let himself in again."""
+    Invitation.objects.filter(
+        household_id=membership.household_id,
+        invited_by_id=membership.user_id,
+        used_at__isnull=True,
+        revoked_at__isnull=True,
+    ).update(revoked_at=now)
 
 
 def _history_start(invitation: Invitation, user: User, now: datetime) -> datetime:

@@ -268,3 +268,25 @@ def test_refuses_a_second_community_of_the_same_name():
         community_create(name="Hill", **values)
 
     assert refused.value.field == "name"
+
+
+def test_who_was_removed_cannot_come_back_by_a_link_of_his_own():
+    owner, household = home()
+    second = MembershipFactory(household=household)
+    _invitation, secret = invite(second.user, household, role="owner")
+
+    member_remove(household=household, membership_id=second.pk, actor=actor_of(owner), now=NOW)
+
+    with pytest.raises(UnableToJoin, match="withdrawn"):
+        invitation_accept(secret=secret, user=second.user, now=NOW)
+
+
+def test_the_links_of_an_owner_who_becomes_a_viewer_do_nothing():
+    owner, household = home()
+    second = MembershipFactory(household=household)
+    _invitation, secret = invite(second.user, household, role="owner")
+
+    member_role_set(household=household, membership_id=second.pk, role="viewer", actor=actor_of(owner), now=NOW)
+
+    with pytest.raises(UnableToJoin, match="withdrawn"):
+        invitation_accept(secret=secret, user=UserFactory(), now=NOW)
