@@ -193,3 +193,43 @@ def test_refuses_an_archive_that_is_no_workbook(tmp_path):
     with zipfile.ZipFile(made, "w") as archive:
         archive.writestr("readings.csv", "ts,W\n")
     assert "not a workbook" in refused(tmp_path, made.getvalue())
+
+
+def _ods(rows: str) -> bytes:
+    """An OpenDocument sheet around some rows."""
+    spaces = " ".join(
+        f'xmlns:{name}="urn:oasis:names:tc:opendocument:xmlns:{name}:1.0"' for name in ("office", "table", "text")
+    )
+    content = f"<office:document-content {spaces}><office:body><office:spreadsheet>"
+    content += f'<table:table table:name="S">{rows}</table:table>'
+    content += "</office:spreadsheet></office:body></office:document-content>"
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("mimetype", "application/vnd.oasis.opendocument.spreadsheet")
+        archive.writestr("META-INF/manifest.xml", '<?xml version="1.0"?><manifest/>')
+        archive.writestr("content.xml", content)
+    return made.getvalue()
+
+
+def _cell(value: object, repeated: str = "") -> str:
+    kind = "string" if isinstance(value, str) else "float"
+    given = "" if kind == "string" else f' office:value="{value}"'
+    return (
+        f'<table:table-cell office:value-type="{kind}"{given} {repeated}><text:p>{value}</text:p></table:table-cell>'
+    )
+
+
+def test_reads_an_open_document_sheet(tmp_path):
+    rows = [("ts", "W"), *((1_613_343_600 + 900 * n, 100 + n) for n in range(5))]
+    body = "".join(f"<table:table-row>{''.join(map(_cell, row))}</table:table-row>" for row in rows)
+    path = tmp_path / "a.ods"
+    path.write_bytes(_ods(body))
+    checked = check(path)
+    assert checked.values[0].tolist() == [100.0 + n for n in range(5)]
+
+
+def test_refuses_an_open_document_sheet_that_repeats_a_cell_without_end(tmp_path, monkeypatch):
+    monkeypatch.setattr(limits, "CONVERTER_MEMORY_BYTES", 400_000_000)
+    cell = _cell(1, 'table:number-columns-repeated="16384"')
+    rows = f'<table:table-row table:number-rows-repeated="1048576">{cell}</table:table-row>'
+    assert refused(tmp_path, _ods(rows))
