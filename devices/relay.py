@@ -98,8 +98,6 @@ class Relay:
             except Exception:
                 # Live values are worth a log line, never the thread that brings the next ones.
                 logger.exception("Live values were not passed on")
-            finally:
-                close_old_connections()
             time.sleep(self.turn_s)
 
     def _turn(self) -> None:
@@ -246,15 +244,23 @@ def publish(newest: Iterable[tuple[Target, Reading]], *, now_ms: int) -> None:
 
 def questions_open(steps: Iterable[Step], *, now_ms: int) -> None:
     """Ask the household about each register that went back."""
-    for step in steps:
-        channel = DeviceChannel.objects.filter(pk=step.target.channel_id).first()
-        if channel is not None:
-            swap_question_open(
-                channel=channel,
-                before=(datetime.fromtimestamp(step.before.time_ms / 1000, UTC), step.before.value),
-                after=(datetime.fromtimestamp(step.after.time_ms / 1000, UTC), step.after.value),
-                now=datetime.fromtimestamp(now_ms / 1000, UTC),
-            )
+    listed = list(steps)
+    if not listed:
+        return
+    try:
+        for step in listed:
+            _question_open(step, datetime.fromtimestamp(now_ms / 1000, UTC))
+    finally:
+        close_old_connections()
+
+
+def _question_open(step: Step, now: datetime) -> None:
+    channel = DeviceChannel.objects.filter(pk=step.target.channel_id).first()
+    if channel is None:
+        return
+    before = datetime.fromtimestamp(step.before.time_ms / 1000, UTC)
+    after = datetime.fromtimestamp(step.after.time_ms / 1000, UTC)
+    swap_question_open(channel=channel, before=(before, step.before.value), after=(after, step.after.value), now=now)
 
 
 relay = Relay()

@@ -6,11 +6,11 @@ re-read from the documents.
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 import uuid
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from functools import cache
 
 import redis
@@ -18,7 +18,6 @@ from django.conf import settings
 
 VERSION_KEY = "devices:registry"
 SEEN_KEY = "devices:seen"
-CHECK_EVERY_S = 0.2
 AWAY_RETRY_S = 1.0
 
 
@@ -30,46 +29,75 @@ def connection() -> redis.Redis:
     )
 
 
-@dataclass
 class _Watch:
-    """The registry version this process last saw, and when it looked."""
+    """Hears of changes in other processes by a Redis channel, in a thread of its own; never on anybody's path."""
 
-    version: int = 0
-    remote: bytes | str | None = None
-    looked_at: float = 0.0
+    def __init__(self) -> None:
+        self.version = 0
+        self.thread: threading.Thread | None = None
+        self._lock = threading.Lock()
+
+    def bump(self) -> None:
+        """Something changed, or may have."""
+        with self._lock:
+            self.version += 1
+
+    def start(self) -> None:
+        """Begin to listen; once per process."""
+        with self._lock:
+            if self.thread is None:
+                self.thread = threading.Thread(target=self._listen, name="devices-registry", daemon=True)
+                self.thread.start()
+
+    def _listen(self) -> None:
+        while True:
+            try:
+                self._listen_once()
+            except (redis.RedisError, OSError, ValueError):
+                # While nothing can be heard, what is remembered is thrown away every second.
+                self.bump()
+                time.sleep(AWAY_RETRY_S)
+
+    def _listen_once(self) -> None:
+        # A connection of its own, without a time limit on silence: changes are rare.
+        client = redis.Redis.from_url(settings.REDIS_URL, socket_connect_timeout=0.5, socket_timeout=None)
+        with client, client.pubsub() as channel:  # type: ignore[no-untyped-call]
+            channel.subscribe(VERSION_KEY)
+            while True:
+                # The first message confirms the subscription: what changed before it was not heard.
+                channel.get_message(timeout=None)
+                self.bump()
 
 
 _watch = _Watch()
-_lock = threading.Lock()
+
+
+def _forget_parents_watch() -> None:
+    global _watch  # noqa: PLW0603 - the parent's thread does not exist in this process
+    _watch = _Watch()
+    connection.cache_clear()
+
+
+os.register_at_fork(after_in_child=_forget_parents_watch)
 
 
 def registry_changed() -> None:
     """Tell every process that a device, key or channel changed; call it after the commit."""
-    with _lock:
-        _watch.version += 1
+    _watch.bump()
     try:
-        connection().incr(VERSION_KEY)
+        pipeline = connection().pipeline(transaction=False)
+        pipeline.incr(VERSION_KEY)
+        pipeline.publish(VERSION_KEY, b"")
+        pipeline.execute()
     except redis.RedisError:
         # The others notice by the age of what they remember (`routes.MAX_AGE_S`).
         return
 
 
 def registry_version() -> int:
-    """Return a number that changes when the registry changed; asks Redis at most every 200 ms."""
-    now = time.monotonic()
-    if now - _watch.looked_at < CHECK_EVERY_S:
-        return _watch.version
-    with _lock:
-        _watch.looked_at = now
-        try:
-            remote = connection().get(VERSION_KEY)
-        except redis.RedisError:
-            _watch.version += 1
-            _watch.looked_at = now + AWAY_RETRY_S - CHECK_EVERY_S
-            return _watch.version
-        if remote != _watch.remote:
-            _watch.remote = remote
-            _watch.version += 1
+    """Return a number that changes when the registry changed, in whichever process."""
+    if _watch.thread is None:
+        _watch.start()
     return _watch.version
 
 

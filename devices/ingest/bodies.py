@@ -35,7 +35,7 @@ def body_read(request: HttpRequest, *, limit: int) -> bytes:
     body: bytes = request.read(limit + 1)
     if len(body) > limit:
         raise too_large(limit)
-    encoding = request.headers.get("Content-Encoding", "identity").lower()
+    encoding = request.META.get("HTTP_CONTENT_ENCODING", "identity").lower()
     if encoding == "identity":
         return body
     if encoding != "gzip":

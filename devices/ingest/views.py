@@ -42,7 +42,7 @@ Read = Callable[[bytes, Route, int], Reading]
 @csrf_exempt
 async def packets(request: HttpRequest) -> HttpResponse:
     """Take DataPackets: one, a list, or one per line."""
-    content_type = request.headers.get("Content-Type", "")
+    content_type = request.META.get("CONTENT_TYPE", "")
     return await _answer(
         request,
         PACKETS_BYTES,
