@@ -3,6 +3,7 @@
 from datetime import date
 
 import pytest
+from django.utils.formats import date_format
 
 from myhouse.models import SupplierContract
 from myhouse.services.reference import reference_register
@@ -137,7 +138,8 @@ def test_an_overlap_names_the_other_contract_and_keeps_what_was_typed(client, ow
 
     page = answer.content.decode()
     assert answer.status_code == 422
-    assert "“Stadtwerke: Plain” holds from June 1, 2025 until further notice already." in page
+    since = date_format(date(2025, 6, 1), "DATE_FORMAT")
+    assert f"“Stadtwerke: Plain” holds from {since} until further notice already." in page
     assert 'value="31,25"' in page
 
 
@@ -205,7 +207,8 @@ def test_gaps_between_contracts_are_shown(client, owner):
 
     page = client.get(url(household)).content.decode()
 
-    assert "No contract from July 1, 2025 until before Aug. 1, 2025" in page
+    first, end = (date_format(day, "DATE_FORMAT") for day in (date(2025, 7, 1), date(2025, 8, 1)))
+    assert f"No contract from {first} until before {end}" in page
 
 
 @pytest.mark.parametrize("rest", ["", "new/import/flat/", "new/export/flat/", "new/import/tou/"])

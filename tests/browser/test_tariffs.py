@@ -8,8 +8,9 @@ pytestmark = [pytest.mark.slow, pytest.mark.browser, pytest.mark.processes]
 def test_the_cost_is_shown_while_one_types_and_the_contract_is_listed(visit, product, signed_in):
     page = visit(product.household_url + "contracts/new/export/flat/", state=signed_in)
     page.fill("[name=supplier_name]", "Grid operator")
-    page.fill("[name=name]", "Feed-in")
-    page.fill("[name=starts_on]", "2090-01-01")
+    page.fill("[name=name]", "Former feed-in")
+    page.fill("[name=starts_on]", "2020-01-01")
+    page.fill("[name=last_day]", "2020-12-31")
     page.fill("[name=flat-price]", "8,2")
 
     page.wait_for_selector("#contract-check .tag--good")
@@ -20,4 +21,4 @@ def test_the_cost_is_shown_while_one_types_and_the_contract_is_listed(visit, pro
     page.click("main form button[type=submit]:not([name])")
 
     page.wait_for_url("**/contracts/")
-    assert "Feed-in" in page.inner_text("main")
+    assert "Former feed-in" in page.inner_text("main")
