@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from uuid import UUID
 
+from telemetry.live import live_forget
 from telemetry.model import Batch, SealResult, Series, WriteResult
 from telemetry.process import store_current
 
@@ -52,4 +53,6 @@ def quarters_refresh(*, now_ms: int, limit: int | None = None) -> int:
 
 def series_forget(*, series_id: UUID, start_ms: int | None = None, end_ms: int | None = None) -> int:
     """Erase a series' readings of [start_ms, end_ms) and all that was derived; returns how many."""
-    return store_current().forget(series_id, start_ms, end_ms)
+    erased = store_current().forget(series_id, start_ms, end_ms)
+    live_forget([series_id])
+    return erased

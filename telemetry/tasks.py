@@ -10,8 +10,8 @@ from celery.schedules import crontab
 
 from telemetry import services
 
-SEAL_AT_ONCE = 2_000
-REFRESH_AT_ONCE = 2_000
+SEAL_AT_ONCE = 20_000
+REFRESH_AT_ONCE = 10_000
 
 
 def _now_ms() -> int:

@@ -236,6 +236,7 @@ class SqliteBackend(Backend):
             connection.execute("DELETE FROM latest WHERE key = ?", (key,))
             _latest_restore(connection, key)
             connection.execute("UPDATE series SET version = ? WHERE key = ?", (tick, key))
+        self._file.settle()
         return len(erased)
 
     def close(self) -> None:

@@ -100,6 +100,8 @@ class SqliteFile:
         )
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute("PRAGMA cache_size=-16384")
+        # What is erased is overwritten, not only unlinked.
+        connection.execute("PRAGMA secure_delete=ON")
         connection.execute("PRAGMA journal_size_limit=67108864")
         return connection
 
@@ -186,6 +188,11 @@ class SqliteFile:
         except sqlite3.Error:
             self._writer.close()
             self._writer = self._connect()
+
+    def settle(self) -> None:
+        """Move the write-ahead log into the file and empty it, as far as readers allow."""
+        with self.write_lock, meaning_of_errors(self.path):
+            self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def close(self) -> None:
         """Close every connection."""

@@ -57,10 +57,6 @@ class Inbox:
         return order, self.keys[order]
 
     @cached_property
-    def _asked(self) -> list[int]:
-        return [0]
-
-    @cached_property
     def _known(self) -> dict[int, Int64s]:
         return {}
 
@@ -71,8 +67,7 @@ class Inbox:
         found = self._known.get(key)
         if found is not None:
             return found
-        self._asked[0] += 1
-        if self._asked[0] < _SPARSE:
+        if len(self._known) < _SPARSE:
             found = np.flatnonzero(self.keys == key)
         else:
             order, keys = self._by_key

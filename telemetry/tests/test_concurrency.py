@@ -15,7 +15,8 @@ from telemetry.tests.conftest import DAY, TODAY, series_of
 
 START = (TODAY - 400) * DAY
 STEP = 2_400_000
-EDGES = START + np.arange(0, 60 * 96 + 1) * 900_000
+DAYS = 90
+EDGES = START + np.arange(0, DAYS * 96 + 1) * 900_000
 SECONDS = 4
 
 
@@ -27,7 +28,7 @@ def test_what_was_acknowledged_is_always_seen_while_days_are_sealed_under_the_re
     acknowledged, seen, until = [-1], list[tuple[bool, bool]](), time.monotonic() + SECONDS
 
     def write() -> None:
-        for number in itertools.takewhile(lambda _: time.monotonic() < until, itertools.count()):
+        for number in itertools.takewhile(lambda _: time.monotonic() < until, range(DAYS * 36)):
             at = START + number * STEP
             batch = Batch.concat([Batch.of(one.id, at, float(number)) for one in series])
             random.choice(stores).write(batch, at)
@@ -43,7 +44,7 @@ def test_what_was_acknowledged_is_always_seen_while_days_are_sealed_under_the_re
         while time.monotonic() < until:
             least = acknowledged[0]
             energy = store.totals([one.id for one in series], EDGES).energy.sum(axis=1)
-            count = len(store.scan(series[0].id, START, START + 60 * DAY, None))
+            count = len(store.scan(series[0].id, START, START + DAYS * DAY, None))
             seen.append(((energy >= max(least, 0) * 1_000_000).all(), count > least))
 
     threads = [threading.Thread(target=write), threading.Thread(target=keep_house)]
@@ -55,4 +56,4 @@ def test_what_was_acknowledged_is_always_seen_while_days_are_sealed_under_the_re
     assert acknowledged[0] > 20
     assert len(seen) > 20
     assert all(enough and complete for enough, complete in seen)
-    assert len(stores[1].scan(series[0].id, START, START + 60 * DAY, None)) == min(acknowledged[0] + 1, 60 * 36)
+    assert len(stores[1].scan(series[0].id, START, START + DAYS * DAY, None)) == acknowledged[0] + 1

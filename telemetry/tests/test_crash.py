@@ -8,7 +8,7 @@ import sys
 import textwrap
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +18,7 @@ from telemetry.errors import StoreUnavailableError
 from telemetry.model import Batch, Kind, Series
 from telemetry.store import Store
 from telemetry.stores.sqlite import SqliteBackend
-from telemetry.tests.conftest import DAY, NOW, TODAY
+from telemetry.tests.conftest import DAY, NOW, TODAY, quick_folder
 
 Q = 900_000
 START = (TODAY - 2) * DAY
@@ -73,9 +73,15 @@ def seen(store: Store) -> tuple[bytes, ...]:
     return (columns.times.tobytes(), columns.values.tobytes(), quarters.energy.tobytes(), quarters.flags.tobytes())
 
 
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    with quick_folder() as found:
+        yield found
+
+
 @pytest.mark.parametrize("name", STEPS)
-def test_a_crash_inside_a_step_leaves_it_done_or_not_begun(tmp_path, name):
-    untouched = prepared(tmp_path / "untouched", name)
+def test_a_crash_inside_a_step_leaves_it_done_or_not_begun(folder, name):
+    untouched = prepared(folder / "untouched", name)
     not_begun = seen(untouched)
     steps = crash_after(untouched, 1 << 40)
     STEPS[name](untouched)
@@ -84,13 +90,12 @@ def test_a_crash_inside_a_step_leaves_it_done_or_not_begun(tmp_path, name):
     untouched.close()
     assert length > 5
     for count, at in enumerate(range(0, length, max(1, length // 12))):
-        folder = tmp_path / str(count)
-        store = prepared(folder, name)
+        store = prepared(folder / str(count), name)
         crash_after(store, at)
         with pytest.raises(StoreUnavailableError):
             STEPS[name](store)
         store.backend._file._writer.set_progress_handler(None, 0)  # type: ignore[attr-defined]
-        survivor = opened(folder)
+        survivor = opened(folder / str(count))
         assert seen(survivor) in (not_begun, done)
         assert seen(store) == seen(survivor)
         STEPS[name](survivor)
@@ -109,8 +114,8 @@ PRIMITIVES = ["hot_append", "hot_fold", "days_swap", "pages_swap"]
 @pytest.mark.parametrize("moment", ["before", "after"])
 @pytest.mark.parametrize("which", PRIMITIVES)
 @pytest.mark.parametrize("count", [0, 1, 2])
-def test_a_crash_around_any_primitive_loses_and_doubles_nothing(tmp_path, monkeypatch, which, moment, count):
-    store = opened(tmp_path)
+def test_a_crash_around_any_primitive_loses_and_doubles_nothing(folder, monkeypatch, which, moment, count):
+    store = opened(folder)
     real = getattr(store.backend, which)
     calls = [0]
 
@@ -140,11 +145,11 @@ def test_a_crash_around_any_primitive_loses_and_doubles_nothing(tmp_path, monkey
             step(store)
         except _Died:
             # The process is gone; another one does the same again, as a queue would.
-            step(opened(tmp_path))
-    expected = opened(tmp_path / "smooth")
+            step(opened(folder))
+    expected = opened(folder / "smooth")
     for step in work:
         step(expected)
-    assert seen(opened(tmp_path)) == seen(expected)
+    assert seen(opened(folder)) == seen(expected)
 
 
 WRITER = """

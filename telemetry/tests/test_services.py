@@ -14,6 +14,7 @@ from django.core.checks import run_checks
 from telemetry import selectors, services, tasks
 from telemetry.calendar import local_edges
 from telemetry.errors import StoreConfigurationError
+from telemetry.live import live_get, live_put
 from telemetry.model import Batch, Kind, Quality
 from telemetry.process import store_close, store_current
 from telemetry.rounding import whole
@@ -66,7 +67,9 @@ def test_housekeeping_tasks_may_run_at_any_time_and_twice():
     assert tasks.days_seal() == 1
     assert tasks.quarters_refresh() == 1
     assert (tasks.hot_fold(), tasks.days_seal(), tasks.quarters_refresh()) == (0, 0, 0)
+    live_put(selectors.latest(series_ids=[series.id]))
     assert services.series_forget(series_id=series.id) == 100
+    assert live_get([series.id]) == {}
 
 
 def test_every_scheduled_task_exists():

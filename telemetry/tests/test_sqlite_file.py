@@ -155,6 +155,18 @@ def test_several_processes_write_fold_and_seal_the_same_file(path):
     store.close()
 
 
+@pytest.mark.parametrize("folded", [False, True])
+def test_what_was_erased_is_nowhere_in_the_file(path, folded):
+    store = written(path)
+    secret = NOW - 123_456_789
+    store.write(Batch.of(GAUGE.id, secret, 1234.56789), NOW)
+    if folded:
+        store.hot_fold(NOW, only_if_due=False)
+    store.forget(GAUGE.id, secret, secret + 1)
+    store.close()
+    assert np.int64(secret).tobytes() not in b"".join(one.read_bytes() for one in path.parent.iterdir())
+
+
 def test_a_sync_ends_every_commit(path):
     store = written(path)
     assert store.backend._file._writer.execute("PRAGMA synchronous").fetchone() == (2,)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 import uuid
 from collections.abc import Callable
 from itertools import pairwise
@@ -16,7 +15,7 @@ from hypothesis import strategies as st
 from telemetry.derivation import derive
 from telemetry.model import Batch, Columns, Kind, Quality, Reading, Series
 from telemetry.store import Store
-from telemetry.tests.conftest import BACKENDS, DAY
+from telemetry.tests.conftest import BACKENDS, DAY, quick_folder
 
 FIRST = 19_990
 LAST = 19_996
@@ -116,9 +115,9 @@ def apply(store: Store, truth: Truth, name: str, what) -> None:
 @settings(max_examples=60, deadline=None)
 @given(steps=st.lists(STEPS, max_size=14))
 def test_every_read_gives_what_a_dictionary_would(backend, steps):
-    with tempfile.TemporaryDirectory() as folder:
+    with quick_folder() as folder:
         make: Callable[[Path], object] = BACKENDS[backend]
-        stores = [Store(make(Path(folder))), Store(make(Path(folder)))]
+        stores = [Store(make(folder)), Store(make(folder))]
         stores[0].series_register(SERIES)
         truth: Truth = {}
         turn = 0
@@ -154,8 +153,8 @@ def test_order_repetition_and_splitting_of_the_same_readings_change_nothing(
     sent = readings + readings[:repeated]
     order.shuffle(sent)
     cuts = [0, *sorted(min(cut, len(sent)) for cut in splits), len(sent)]
-    with tempfile.TemporaryDirectory() as folder:
-        store = Store(BACKENDS[backend](Path(folder)))
+    with quick_folder() as folder:
+        store = Store(BACKENDS[backend](folder))
         store.series_register(SERIES)
         for place, (low, high) in enumerate(pairwise(cuts)):
             part = batch_of(sent[low:high])
