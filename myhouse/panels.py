@@ -12,7 +12,7 @@ from django.conf import settings
 from django.utils.module_loading import import_string
 
 if TYPE_CHECKING:
-    from myhouse.models import Household
+    from myhouse.models import Household, User
 
 logger = logging.getLogger(__name__)
 
@@ -33,14 +33,23 @@ PanelSource = Callable[..., "Panel | None"]
 
 def panels_of(*, household: Household, now: datetime) -> list[Panel]:
     """Return the panels for a household in their order; one that breaks is left out and logged."""
+    return _collected(settings.DASHBOARD_PANELS, household=household, now=now)
+
+
+def operator_panels_of(*, user: User, now: datetime) -> list[Panel]:
+    """Return the panels of the operator's page for a member of staff, in their order."""
+    return _collected(settings.OPERATOR_PANELS, user=user, now=now)
+
+
+def _collected(paths: list[str], **asked: Any) -> list[Panel]:
     panels: list[Panel] = []
-    for path in settings.DASHBOARD_PANELS:
+    for path in paths:
         source: PanelSource = import_string(path)
         try:
-            panel = source(household=household, now=now)
+            panel = source(**asked)
         except Exception:
-            # The page of a home must not go dark because a part on an upper floor fails.
-            logger.exception("The panel %s failed for household %s", path, household.pk)
+            # The page must not go dark because a part on an upper floor fails.
+            logger.exception("The panel %s failed for %s", path, asked)
             continue
         if panel is not None:
             panels.append(panel)

@@ -40,6 +40,7 @@ HOUSEHOLD_ENTRIES = (
     Entry("settings", _("Settings"), of_household=True),
 )
 MEMBER_ENTRIES = (Entry("account", _("Account")),)
+STAFF_ENTRIES = (Entry("operator", _("Operator")),)
 GUEST_ENTRIES = (Entry("sign-in", _("Sign in")), Entry("sign-up", _("Sign up")))
 
 
@@ -79,7 +80,9 @@ def navigation(context: Context) -> dict[str, Any]:
     entries: list[tuple[Entry, str]] = []
     if signed_in and household is not None:
         entries += [(entry, url_or_nothing(entry.name, household.id)) for entry in HOUSEHOLD_ENTRIES]
-    side = MEMBER_ENTRIES if signed_in else GUEST_ENTRIES
+    side: tuple[Entry, ...] = MEMBER_ENTRIES if signed_in else GUEST_ENTRIES
+    if signed_in and getattr(getattr(request, "user", None), "is_staff", False):
+        side = STAFF_ENTRIES + side
     return {
         "main": _lines(entries, here),
         "side": _lines([(entry, url_or_nothing(entry.name)) for entry in side], here),
@@ -90,9 +93,7 @@ def navigation(context: Context) -> dict[str, Any]:
 
 def _lines(entries: list[tuple[Entry, str]], here: str | None) -> list[dict[str, Any]]:
     return [
-        {"url": url, "label": entry.label, "current": _is_part(str(here), entry.name)}
-        for entry, url in entries
-        if url
+        {"url": url, "label": entry.label, "current": _is_part(str(here), entry.name)} for entry, url in entries if url
     ]
 
 

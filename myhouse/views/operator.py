@@ -10,8 +10,26 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
-from myhouse.selectors.mail import mail_is_kept, mails_for
+from myhouse.panels import operator_panels_of
+from myhouse.selectors.mail import mail_is_kept, mails_for, owed
 from myhouse.views.gate import user_of
+
+
+@login_required
+@require_GET
+@never_cache
+def operator(request: HttpRequest) -> HttpResponse:
+    """Show staff where to look: lists, mail, and what is stuck; for everybody else there is no such page."""
+    user = user_of(request)
+    if not user.is_staff:
+        raise Http404
+    now = timezone.now()
+    context = {
+        "mail_kept": mail_is_kept(),
+        "owed": owed(now=now) if user.is_superuser else None,
+        "panels": operator_panels_of(user=user, now=now),
+    }
+    return render(request, "accounts/operator.html", context)
 
 
 @login_required
@@ -25,4 +43,7 @@ def mail(request: HttpRequest) -> HttpResponse:
     return render(request, "accounts/operator_mail.html", {"mails": mails_for(user=user, now=timezone.now())})
 
 
-urlpatterns = [path("operator/mail/", mail, name="operator-mail")]
+urlpatterns = [
+    path("operator/", operator, name="operator"),
+    path("operator/mail/", mail, name="operator-mail"),
+]
