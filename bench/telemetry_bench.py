@@ -188,7 +188,7 @@ def totals_rows(folder: Path) -> list[Row]:
             fresh.close()
             return took
 
-        cold_ms = statistics.median(cold() for _ in range(7)) * 1000
+        cold_ms = statistics.median(cold() for _ in range(15)) * 1000
         store = opened(folder, f"totals {name}")
         warm_ms = median_ms(lambda store=store, ids=ids: store.totals(ids, edges))
         assert store.totals(ids, edges).covered.sum() == HOUSEHOLD * int(edges[-1] - edges[0]) // 900_000
