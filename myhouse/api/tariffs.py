@@ -10,7 +10,7 @@ import numpy as np
 from django.urls import path
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -26,6 +26,7 @@ from myhouse.selectors.reference import reference_for, reference_quarters, refer
 from myhouse.selectors.tariffs import contract_for, contracts_of
 from myhouse.services.reference import UnableToSaveReference, reference_register, reference_write
 from myhouse.services.tariffs import contract_change, contract_create, contract_remove
+from myhouse.tariffs.terms import terms_schema
 from telemetry.calendar import utc_datetime, utc_ms
 from telemetry.model import HOUR_MS, QUARTER_MS
 
@@ -41,14 +42,19 @@ class OpenEnd(serializers.DateField):
         return None if value is None or value >= FOREVER_DATE else value.isoformat()
 
 
+@extend_schema_field(terms_schema())
+class TermsField(serializers.JSONField):
+    """The terms as `myhouse.tariffs` reads them."""
+
+
 class ContractFields(serializers.Serializer[Any]):
-    """What can be said about a contract; `terms` are described in docs and checked to the field."""
+    """What can be said about a contract; `terms` are checked to the last field."""
 
     supplier_name = serializers.CharField(max_length=80)
     name = serializers.CharField(max_length=80)
     starts_on = serializers.DateField()
     ends_on = OpenEnd(allow_null=True, required=False, default=None)
-    terms = serializers.JSONField()
+    terms = TermsField()
 
 
 class NewContract(ContractFields):

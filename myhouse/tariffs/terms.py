@@ -146,6 +146,24 @@ def terms_write(terms: Terms) -> dict[str, Any]:
     return data
 
 
+def terms_schema() -> dict[str, Any]:
+    """Return the JSON Schema of the terms with every part written out in its place."""
+    (whole,), parts = msgspec.json.schema_components([Terms], ref_template="{name}")
+
+    def inlined(value: Any) -> Any:
+        if isinstance(value, list):
+            return [inlined(item) for item in value]
+        if not isinstance(value, dict):
+            return value
+        if "$ref" in value:
+            return inlined(parts[value["$ref"]])
+        return {key: inlined(item) for key, item in value.items() if key not in {"discriminator", "title"}}
+
+    schema = inlined(whole)
+    assert isinstance(schema, dict)
+    return schema
+
+
 def _schema_error(message: str) -> UnableToReadTerms:
     """Turn "Expected `int`, got `str` - at `$.price.uct_per_wh`" into a path and a remedy."""
     problem, _dash, place = message.partition(" - at ")

@@ -1,13 +1,14 @@
 """Terms are refused with the path to the field and what to do."""
 
 import copy
+import json
 from datetime import date
 
 import pytest
 
 from myhouse.tariffs.errors import UnableToReadTerms
 from myhouse.tariffs.holidays import easter, holidays_of
-from myhouse.tariffs.terms import terms_read, terms_write
+from myhouse.tariffs.terms import terms_read, terms_schema, terms_write
 from myhouse.tariffs.tests.test_pricing import FLAT, TIERS, TOU
 
 
@@ -108,3 +109,11 @@ def test_holidays_follow_the_country_and_the_year():
         True,
     )
     assert date(2025, 4, 26) in holidays_of("NL", 2025)
+
+
+def test_the_schema_names_every_kind_of_price_and_refers_to_nothing_outside():
+    text = json.dumps(terms_schema())
+
+    assert "$ref" not in text
+    for kind in ("flat", "tou", "dynamic", "tiers"):
+        assert f'"{kind}"' in text
