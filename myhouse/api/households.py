@@ -22,13 +22,12 @@ from myhouse.services.households import (
     household_change,
     household_create,
     invitation_accept,
-    invitation_create,
     invitation_revoke,
     member_curves_set,
     member_remove,
     member_role_set,
 )
-from myhouse.services.letters import letter_invitation, link
+from myhouse.services.invitations import invitation_issue
 from myhouse.views.households import INVITE
 
 TAG = ["households"]
@@ -238,21 +237,16 @@ class InvitationsView(MemberView):
         asked.is_valid(raise_exception=True)
         now = timezone.now()
         limit_hit(limit=INVITE, subject=str(request.user.pk), now=now)
-        invitation, secret = invitation_create(
-            household=self.access.household, actor=actor_from(request), now=now, **asked.validated_data
+        invitation, link = invitation_issue(
+            household=self.access.household,
+            inviting=user_of(request),
+            language=translation.get_language() or "en",
+            actor=actor_from(request),
+            now=now,
+            **asked.validated_data,
         )
         body = dict(InvitationAnswer(invitation).data)
-        if not invitation.email:
-            return Response({**body, "link": link("join", secret)}, status=201)
-        letter_invitation(
-            to=invitation.email,
-            inviting=user_of(request).name,
-            household=self.access.household.name,
-            secret=secret,
-            language=translation.get_language() or "en",
-            now=now,
-        )
-        return Response(body, status=201)
+        return Response({**body, "link": link} if link else body, status=201)
 
 
 class OneInvitationView(MemberView):

@@ -19,20 +19,18 @@ from django.views.decorators.http import require_GET, require_POST
 from myhouse.context import household_remember
 from myhouse.errors import Kind, UnableTo
 from myhouse.limits import Limit, limit_hit
-from myhouse.models import Household, Invitation
 from myhouse.models.households import Role
 from myhouse.selectors.households import Access, accesses_of, community_of, invitations_of, members_of
 from myhouse.services.households import (
     household_create,
     invitation_accept,
-    invitation_create,
     invitation_find,
     invitation_revoke,
     member_curves_set,
     member_remove,
     member_role_set,
 )
-from myhouse.services.letters import letter_invitation, link
+from myhouse.services.invitations import invitation_issue
 from myhouse.services.sign_up import address_proven, sign_up_invited
 from myhouse.views.account_forms import InvitedForm
 from myhouse.views.accounts import SIGN_UP_ADDRESS, welcome
@@ -139,29 +137,21 @@ def members_invite(request: HttpRequest, household_id: uuid.UUID) -> HttpRespons
     if not form.is_valid():
         return _members_page(request, access, form=form)
     try:
-        invitation, secret = invitation_create(
-            household=access.household, actor=actor_from(request), now=now, **form.cleaned_data
+        invitation, link = invitation_issue(
+            household=access.household,
+            inviting=user_of(request),
+            language=translation.get_language() or "en",
+            actor=actor_from(request),
+            now=now,
+            **form.cleaned_data,
         )
     except UnableTo as refusal:
         form_refuse(form, refusal)
         return _members_page(request, access, form=form)
-    if invitation.email:
-        invitation_mail(request, access.household, invitation, secret)
-        messages.success(request, _("The invitation is on its way to %(email)s.") % {"email": invitation.email})
-        return redirect("members", household_id)
-    return _members_page(request, access, link=link("join", secret))
-
-
-def invitation_mail(request: HttpRequest, household: Household, invitation: Invitation, secret: str) -> None:
-    """Owe the mail of an invitation; its secret is then shown to nobody else."""
-    letter_invitation(
-        to=invitation.email,
-        inviting=user_of(request).name,
-        household=household.name,
-        secret=secret,
-        language=translation.get_language() or "en",
-        now=timezone.now(),
-    )
+    if link:
+        return _members_page(request, access, link=link)
+    messages.success(request, _("The invitation is on its way to %(email)s.") % {"email": invitation.email})
+    return redirect("members", household_id)
 
 
 @login_required
