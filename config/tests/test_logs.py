@@ -39,6 +39,7 @@ def lines(request: pytest.FixtureRequest) -> Iterator[io.StringIO]:
         f"redis://user:{SECRET}@host/0",
         f"Token {SECRET} was used",
         f"/invite?token={SECRET}&x=1",
+        f"mhd_{SECRET} came from 10.0.0.3",
     ],
 )
 def test_a_text_loses_its_secret(lines: io.StringIO, text: str) -> None:
