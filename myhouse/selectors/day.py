@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from myhouse.models import Household, Measurement
 from myhouse.models.metering import PointRole, Quantity
 from myhouse.selectors.home import Home, home_load
-from myhouse.selectors.tariffs import prices_shown
 from myhouse.statistics.flows import Flows, flows_of
 from myhouse.statistics.model import DayCurve, Span, UnableToReadSpan
 from myhouse.statistics.sun import night_spans
@@ -205,13 +204,7 @@ def _prices(home: Home, direction: str, starts: Ints) -> list[int | None]:
     """Return the gross price at each step, also of the hours to come as far as they are known."""
     first = int(starts[0]) // QUARTER_MS * QUARTER_MS
     quarters = np.arange(first, int(starts[-1]) + 1, QUARTER_MS, dtype=np.int64)
-    found = prices_shown(
-        contracts=home.contracts,
-        direction=direction,
-        starts=quarters,
-        zone=home.household.time_zone,
-        market=home.figures.market,
-    )
+    found = home.prices(direction, quarters)
     return [None if price == UNKNOWN else price for price in found[(starts - first) // QUARTER_MS].tolist()]
 
 

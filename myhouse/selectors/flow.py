@@ -15,9 +15,9 @@ from myhouse.models.appliances import ApplianceKind
 from myhouse.models.metering import PointRole, Quantity
 from myhouse.selectors.home import Home, home_load
 from myhouse.selectors.households import household_ids_of_community
-from myhouse.selectors.tariffs import price_at
 from myhouse.statistics.ledger import NO_FACTOR
 from myhouse.statistics.model import FlowNow, PointFlow
+from myhouse.tariffs.pricing import UNKNOWN
 from telemetry.live import live_get
 from telemetry.model import QUARTER_MS, Reading
 
@@ -200,13 +200,14 @@ def _cost_rate(grid_w: float | None, prices: Prices) -> int | None:
 
 
 def _prices(home: Home, quarter_ms: int) -> Prices:
-    zone = home.household.time_zone
-    buy, sell = (
-        price_at(contracts=home.contracts, direction=side, at_ms=quarter_ms, zone=zone, market=home.figures.market)
-        for side in ("import", "export")
+    quarter = np.array([quarter_ms], np.int64)
+    buy, sell = (int(home.prices(direction, quarter)[0]) for direction in ("import", "export"))
+    factor = int(home.figures.emission(home.country, quarter)[0])
+    return Prices(
+        buy_uct_wh=None if buy == UNKNOWN else buy,
+        sell_uct_wh=None if sell == UNKNOWN else sell,
+        co2_g_kwh=None if factor == NO_FACTOR else factor / 1000,
     )
-    factor = int(home.figures.emission(home.country, np.array([quarter_ms], np.int64))[0])
-    return Prices(buy, sell, None if factor == NO_FACTOR else factor / 1000)
 
 
 def community_series(*, community: Community, now: datetime) -> list[uuid.UUID]:

@@ -7,16 +7,22 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 
+import numpy as np
+
 from myhouse.models import Battery, Community, Household, Measurement, MeteringPoint
 from myhouse.models.metering import PointRole, Quantity
 from myhouse.selectors.households import community_of
 from myhouse.selectors.metering import points_of
 from myhouse.selectors.reference import Figures
-from myhouse.selectors.tariffs import contract_rules, contracts_of
-from myhouse.statistics.flows import Meter
+from myhouse.selectors.tariffs import contract_rules, contracts_of, prices_shown
+from myhouse.statistics.flows import Ints, Meter, flows_of
 from myhouse.statistics.ledger import Contract
 from myhouse.statistics.sun import country_of_zone
+from myhouse.tariffs.clock import local_clock, period_edges_ms
+from myhouse.tariffs.exact import running
+from myhouse.tariffs.pricing import looks_back
 from telemetry import selectors as telemetry
+from telemetry.model import QUARTER_MS
 
 _REGISTERS: dict[str, tuple[Quantity, ...]] = {
     PointRole.GRID: (Quantity.IMPORT, Quantity.EXPORT, Quantity.CONSUMPTION),
@@ -127,6 +133,27 @@ class Home:
         total = any(m.role == PointRole.GRID and m.quantity == Quantity.CONSUMPTION for m in meters)
         top = set() if total else {line.point.pk for line in self.sub_points() if line.depth == 0}
         return [m for m in meters if m.role != PointRole.CONSUMER or m.point_id in top]
+
+    def prices(self, direction: str, starts: Ints) -> Ints:
+        """Return the gross price at each start in µct per Wh, UNKNOWN where none is known."""
+        return prices_shown(
+            contracts=self.contracts,
+            direction=direction,
+            starts=starts,
+            zone=self.household.time_zone,
+            market=self.figures.market,
+            used=self._used_before,
+        )
+
+    def _used_before(self, contract: Contract, starts: Ints) -> Ints:
+        """Return what was imported under a contract since its month or year began, in µWh before each start."""
+        zone, unit = self.household.time_zone, looks_back(contract.terms) or "month"
+        clock = local_clock(starts[:1], zone)
+        begin = period_edges_ms(clock.month if unit == "month" else clock.year, zone, unit)
+        low, high = max(int(begin[0]), contract.starts_ms), int(starts[-1])
+        run = np.arange(low, high, QUARTER_MS, dtype=np.int64)
+        imported = flows_of(run, self.main_meters(self.meters(low, high, subs=False))).imported
+        return running(imported)[(starts - low) // QUARTER_MS]
 
     def sub_points(self) -> list[SubPoint]:
         """List the sub-meters, each followed by those behind it; a parent that is no sub-meter is left out."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Literal, cast
@@ -18,9 +18,8 @@ from myhouse.errors import NotFound
 from myhouse.models import Household, SupplierContract
 from myhouse.statistics.ledger import Contract
 from myhouse.tariffs.pricing import UNKNOWN, Market, gross_price, price_per_quarter
-from myhouse.tariffs.terms import Terms, terms_read
+from myhouse.tariffs.terms import Terms, Tiers, terms_read
 from telemetry.calendar import day_start_ms
-from telemetry.model import QUARTER_MS
 
 Ints = NDArray[np.int64]
 _FOREVER_MS = 253_370_764_800_000
@@ -86,22 +85,29 @@ def contract_rules(*, contracts: Sequence[SupplierContract], zone: str) -> list[
     ]
 
 
-def prices_shown(*, contracts: Sequence[Contract], direction: str, starts: Ints, zone: str, market: Market) -> Ints:
-    """Return the gross price at each start in µct per Wh, UNKNOWN where no contract or market price is there."""
+def prices_shown(
+    *,
+    contracts: Sequence[Contract],
+    direction: str,
+    starts: Ints,
+    zone: str,
+    market: Market,
+    used: Callable[[Contract, Ints], Ints] | None = None,
+) -> Ints:
+    """Return the gross price at each start in µct per Wh, UNKNOWN where no contract or market price is there.
+
+    `used` tells for a contract with tiers how much was used in its period before each start.
+    """
     result = np.full(len(starts), UNKNOWN, np.int64)
     for contract in contracts:
         first, end = np.searchsorted(starts, (contract.starts_ms, contract.ends_ms)).tolist()
         if contract.direction == direction and first < end:
-            net = price_per_quarter(contract.terms, starts[first:end], zone, market)
+            part = starts[first:end]
+            tiered = used is not None and isinstance(contract.terms.price, Tiers)
+            before = used(contract, part) if used is not None and tiered else None
+            net = price_per_quarter(contract.terms, part, zone, market, used_micro_wh=before)
             result[first:end] = gross_price(contract.terms, net)
     return result
-
-
-def price_at(*, contracts: Sequence[Contract], direction: str, at_ms: int, zone: str, market: Market) -> int | None:
-    """Return the gross price in µct per Wh at a moment."""
-    starts = np.array([at_ms // QUARTER_MS * QUARTER_MS], np.int64)
-    price = int(prices_shown(contracts=contracts, direction=direction, starts=starts, zone=zone, market=market)[0])
-    return None if price == UNKNOWN else price
 
 
 def _day_ms(day: date, zone: str) -> int:

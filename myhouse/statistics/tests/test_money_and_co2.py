@@ -156,3 +156,13 @@ def test_the_day_curve_shows_gross_prices_and_the_night():
     assert set(curve.grid_w) == set(curve.home_w) == {400.0}
     assert curve.from_quarters
     assert [(end - start) // 60_000 for start, end in curve.night] == pytest.approx([284, 148], abs=3)
+
+
+def test_the_price_shown_under_tiers_follows_what_was_used_since_the_month_began():
+    household = full_home("2026-06-01T00:00+02:00", {Quantity.IMPORT: [100] * 96 * 20})
+    tiers = [{"uct_per_wh": 10_000, "up_to_wh": 14 * 9_600 + 4_800}, {"uct_per_wh": 20_000}]
+    contract_of(household, {"price": {"kind": "tiers", "tiers": tiers}})
+
+    curve = day_curve(household=household, day=DAY.start, now=LATER, step_s=900)
+
+    assert curve.price_uct_wh == [10_000] * 48 + [20_000] * 48
