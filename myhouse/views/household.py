@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 
 from myhouse.charts.flow import Powers, flows, headline
 from myhouse.context import page_frame
+from myhouse.errors import NotAllowed
 from myhouse.feeds import community_shared
 from myhouse.panels import panels_of
 from myhouse.selectors.appliances import expected
@@ -28,6 +29,8 @@ from myhouse.views import drawing, figures
 from myhouse.views.gate import household_open
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from django.http import HttpRequest, HttpResponse
 
     from myhouse.selectors.home import Home
@@ -35,6 +38,7 @@ if TYPE_CHECKING:
     from myhouse.statistics.model import FlowNow
 
 SPAN_UNITS = ("day", "week", "month", "year")
+SUMMED_UNITS = ("month", "year")  # what a supplier may see
 GHOSTS = ("previous", "year", "none")
 SOC_WIDTH = 68  # the battery's inside in the picture, in its own units
 
@@ -112,7 +116,7 @@ def _own_time(access: Access) -> dict[str, Any]:
 def energy(request: HttpRequest, household_id: uuid.UUID) -> HttpResponse:
     """Lead to a span: the one asked for with ?unit= and ?day=, else the household's today."""
     access = household_open(request, household_id)
-    unit = request.GET.get("unit", "day")
+    unit = request.GET.get("unit", "month" if access.sums_only else "day")
     day = request.GET.get("day") or span_of_day(household=access.household, now=timezone.now()).key
     try:
         span = Span.of(unit if unit in SPAN_UNITS else "day", day)
@@ -127,16 +131,19 @@ def energy_span(request: HttpRequest, household_id: uuid.UUID, unit: str, start:
     access = household_open(request, household_id)
     one, now = access.household, timezone.now()
     span = _span(unit, start)
+    if access.sums_only and unit not in SUMMED_UNITS:
+        raise NotAllowed(_("As supplier you see sums only: ask for a month or a year."))
+    step = "month" if access.sums_only else None
     if span.key != start:
         return redirect("energy-span", household_id, unit, span.key)
     ghost_name = request.GET.get("beside", "previous")
     ghost_name = ghost_name if ghost_name in GHOSTS else "previous"
     place = home_load(household=one, now=now)
-    answer = statistics(household=one, span=span, now=now, home=place, **_own_time(access))
+    answer = statistics(household=one, span=span, now=now, step=step, home=place, **_own_time(access))
     ghost = None
     if ghost_name != "none":
         other = span.previous() if ghost_name == "previous" else span.year_before()
-        ghost = statistics(household=one, span=other, now=now, compare=(), home=place, **_own_time(access))
+        ghost = statistics(household=one, span=other, now=now, step=step, compare=(), home=place, **_own_time(access))
     context: dict[str, Any] = {
         "household": one,
         "access": access,
@@ -146,7 +153,8 @@ def energy_span(request: HttpRequest, household_id: uuid.UUID, unit: str, start:
             statistics=answer,
             ghost=ghost,
             ghost_label=_ghost_label(ghost_name),
-            link=lambda inside: reverse("energy-span", args=(one.pk, inside.unit, inside.key)),
+            # A supplier has no days to open.
+            link=None if access.sums_only and unit == "month" else _opener(one.pk),
         ),
         "curve": _curve(access, span, answer, place),
         "navigation": _navigation(access, span),
@@ -161,6 +169,11 @@ def energy_span(request: HttpRequest, household_id: uuid.UUID, unit: str, start:
         "exports": _exports(one.pk, span, answer.step),
     }
     return render(request, "myhouse/energy.html", context)
+
+
+def _opener(household_id: uuid.UUID) -> Callable[[Span], str]:
+    """Return what leads from a bucket to its own page."""
+    return lambda inside: reverse("energy-span", args=(household_id, inside.unit, inside.key))
 
 
 def _span(unit: str, start: str) -> Span:
@@ -196,7 +209,7 @@ def _navigation(access: Access, span: Span) -> dict[str, Any]:
         "next": url(span.next()) if span_has_next(household=one, span=span, now=now) else "",
         "units": [
             {"label": words[unit], "url": url(Span.of(unit, anchor)), "current": unit == span.unit}
-            for unit in SPAN_UNITS
+            for unit in (SUMMED_UNITS if access.sums_only else SPAN_UNITS)
         ],
         "picker_url": reverse("energy", args=(one.pk,)),
         "today": today.key,
