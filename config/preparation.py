@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import uuid
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -18,6 +19,8 @@ from django.db.migrations.loader import MigrationLoader
 
 from config.installation import UnableToServe, installation_change, installation_read
 from config.messages import messages_compile
+from telemetry.errors import TelemetryError
+from telemetry.selectors import series_get
 
 Say = Callable[[str], Any]
 
@@ -61,6 +64,14 @@ def migrations_check() -> None:
             f"The documents in {settings.VAR_DIR} were written by a newer version (it applied {unknown[0]}): update "
             "the program, or choose another folder with MYHOUSE_VAR."
         )
+
+
+def telemetry_check() -> None:
+    """Refuse a time-series store that is damaged, foreign, or of a newer release."""
+    try:
+        series_get(series_id=uuid.UUID(int=0))
+    except TelemetryError as error:
+        raise UnableToServe(str(error)) from error
 
 
 def demo_prepare(*, wanted: bool, now: datetime, say: Say) -> dict[str, Any]:

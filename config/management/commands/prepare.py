@@ -10,9 +10,10 @@ from typing import Any
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandParser
+from django.db import DatabaseError
 
 from config.installation import UnableToServe
-from config.preparation import demo_prepare, migrations_check, pages_prepare
+from config.preparation import demo_prepare, migrations_check, pages_prepare, telemetry_check
 
 
 class Command(BaseCommand):
@@ -30,10 +31,17 @@ class Command(BaseCommand):
         try:
             pages_prepare()
             migrations_check()
+            telemetry_check()
             call_command("migrate", interactive=False, verbosity=0)
             result = demo_prepare(wanted=demo, now=datetime.now(UTC), say=self.stdout.write)
         except UnableToServe as error:
             self.stderr.write(str(error))
+            sys.exit(1)
+        except (DatabaseError, OSError) as error:
+            self.stderr.write(
+                f"The data folder {settings.VAR_DIR} could not be brought up to date ({error}): free some space "
+                "and look at its owner, then start again; what was there before is unharmed."
+            )
             sys.exit(1)
         path = settings.VAR_DIR / "run" / "prepared.json"
         path.parent.mkdir(parents=True, exist_ok=True)
