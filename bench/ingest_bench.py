@@ -228,16 +228,16 @@ def measure_single(site: Site) -> list[Row]:
     return found
 
 
-def bulk_requests(site: Site, path: str, start_ms: int) -> list[bytes]:
+def bulk_requests(site: Site, path: str, start_ms: int, first_ms: int) -> list[bytes]:
     """Return POSTs of 1,000 meters × 10 readings each, every one of other times."""
     made = []
     for number in range(BULK_REQUESTS):
-        first = start_ms + number * READINGS * 1_000
+        first = first_ms + number * READINGS * 1_000
         times = [first + step * 1_000 for step in range(READINGS)]
         series = {
             f"m{meter}/import_energy": {
                 "times": times,
-                "values": [round(meter + (number * READINGS + step) * 0.7, 1) for step in range(READINGS)],
+                "values": [round(meter + (one - start_ms) * 0.0007, 1) for one in times],
             }
             for meter in range(METERS)
         }
@@ -254,8 +254,10 @@ def measure_bulk(site: Site) -> list[Row]:
     start = time.time_ns() // 1_000_000 - 3_000_000
     for number in range(3):
         first = start + number * BULK_REQUESTS * READINGS * 1_000
-        decode.append(per_request * rate(site.port, bulk_requests(site, "/ingest/decode", first), connections=2))
-        requests = bulk_requests(site, "/ingest/columns", first)
+        decode.append(
+            per_request * rate(site.port, bulk_requests(site, "/ingest/decode", start, first), connections=2)
+        )
+        requests = bulk_requests(site, "/ingest/columns", start, first)
         fresh.append(per_request * rate(site.port, requests, connections=2))
         again.append(per_request * rate(site.port, requests, connections=2))
     counted(before, 3 * BULK_REQUESTS * per_request, "bulk readings")

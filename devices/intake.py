@@ -7,7 +7,7 @@ holds the two together. A numpy call costs more than the check of a single value
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -15,7 +15,7 @@ import numpy as np
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
-from devices.targets import Target
+from devices.targets import Target, Targets
 from myhouse.errors import FieldError
 from telemetry.model import Batch, Bools, Bytes, Floats, Int32s, Int64s, Quality
 
@@ -61,7 +61,7 @@ class Rows:
 class Sheet:
     """Readings of any number of targets in columns; `place(row, part)` names where a row came from."""
 
-    targets: Sequence[Target]
+    targets: Targets
     index: Int32s
     times: Int64s
     values: Floats
@@ -74,8 +74,7 @@ class Sheet:
     @property
     def batch(self) -> Batch:
         """The same readings as the store takes them."""
-        series_ids = [target.series_id for target in self.targets]
-        return Batch(series_ids, self.index, self.times, self.values, self.quality)
+        return Batch(self.targets.series_ids, self.index, self.times, self.values, self.quality)
 
 
 def rows_check(rows: Rows, *, now_ms: int) -> list[FieldError]:
@@ -114,9 +113,9 @@ def sheet_of(rows: Rows) -> Sheet:
     """Return the same readings in columns."""
     positions: dict[int, int] = {}
     index = [positions.setdefault(id(row.target), len(positions)) for row in rows.rows]
-    targets = list({id(row.target): row.target for row in rows.rows}.values())
+    targets = {id(row.target): row.target for row in rows.rows}
     return Sheet(
-        targets,
+        Targets(targets.values()),
         np.array(index, dtype=np.int32),
         np.array([row.time_ms for row in rows.rows], dtype=np.int64),
         np.array([row.value for row in rows.rows], dtype=np.float64),
@@ -134,11 +133,10 @@ def sheet_check(sheet: Sheet, *, now_ms: int) -> list[FieldError]:
     _note(errors, sheet, times > now_ms + AHEAD_MS, "time", FUTURE)
     negative = values < 0
     if negative.any():
-        amounts = np.array([target.never_negative for target in sheet.targets], dtype=np.bool_)
-        _note(errors, sheet, negative & amounts[sheet.index], "value", NEGATIVE)
+        _note(errors, sheet, negative & sheet.targets.amounts[sheet.index], "value", NEGATIVE)
     said = sheet.quality != UNSAID
     if said.any():
-        simulated = np.array([target.simulated for target in sheet.targets], dtype=np.bool_)[sheet.index]
+        simulated = sheet.targets.simulated[sheet.index]
         _note(errors, sheet, said & (simulated != (sheet.quality == Quality.SIMULATED)), "quality", MIXED)
     return errors
 
@@ -158,10 +156,7 @@ def sheet_guard(sheet: Sheet) -> Sheet:
     quality = sheet.quality
     unsaid = quality == UNSAID
     if unsaid.any():
-        default = np.array(
-            [Quality.SIMULATED if target.simulated else Quality.MEASURED for target in sheet.targets], dtype=np.uint8
-        )
-        quality = np.where(unsaid, default[sheet.index], quality)
+        quality = np.where(unsaid, sheet.targets.quality[sheet.index], quality)
     guarded = replace(sheet, quality=quality)
     beyond = spikes(sheet)
     if not beyond.any():
@@ -188,6 +183,5 @@ def sheet_part(sheet: Sheet, rows: Bools) -> Sheet:
 
 def spikes(sheet: Sheet) -> Bools:
     """Return which readings exceed what the household's connection can carry."""
-    limits = np.array([target.limit for target in sheet.targets], dtype=np.float64)
-    beyond: Bools = np.abs(sheet.values) > limits[sheet.index]
+    beyond: Bools = np.abs(sheet.values) > sheet.targets.limits[sheet.index]
     return beyond

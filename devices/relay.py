@@ -32,6 +32,7 @@ Places = npt.NDArray[np.intp]
 Newest = dict[uuid.UUID, tuple[Target, Reading]]
 T = TypeVar("T")
 TURN_S = 0.15
+LONGEST_TURN_S = 0.6
 BACKLOG = 2_000
 LIVE_AGE_MS = 900_000
 STEP_BACK = 1e-6
@@ -93,12 +94,15 @@ class Relay:
         while True:
             self._wake.wait()
             self._wake.clear()
+            begun = time.monotonic()
             try:
                 self.flush()
             except Exception:
                 # Live values are worth a log line, never the thread that brings the next ones.
                 logger.exception("Live values were not passed on")
-            time.sleep(self.turn_s)
+            # A long turn is followed by a longer pause: requests come before what is told of them.
+            spent = time.monotonic() - begun
+            time.sleep(min(LONGEST_TURN_S, max(self.turn_s, 4 * spent)))
 
     def _turn(self) -> None:
         sheets, few = taken(self._sheets), taken(self._rows)
@@ -106,15 +110,16 @@ class Relay:
             return
         now_ms = max(at for _stored, at in [*sheets, *few])
         rows = [row for listed, _at in few for row in listed]
-        seen = {target.device_id: at for sheet, at in sheets for target in sheet.targets}
+        joined = sheets_join(sheet for sheet, _at in sheets)
+        seen = {device_id: now_ms for sheet in joined for device_id in sheet.targets.device_ids}
         seen |= {row.target.device_id: at for listed, at in few for row in listed}
         newest: Newest = {}
-        for sheet, _at in sheets:
+        for sheet in joined:
             newest_keep(newest, newest_of(sheet, after_ms=now_ms - LIVE_AGE_MS))
         newest_keep(newest, newest_rows(rows, after_ms=now_ms - LIVE_AGE_MS))
-        self._know(target for sheet, _at in sheets for target in sheet.targets)
+        self._know(target for sheet in joined for target in sheet.targets)
         self._know(row.target for row in rows)
-        steps = [step for sheet, _at in sheets for step in self._steps(sheet)]
+        steps = [step for sheet in joined for step in self._steps(sheet)]
         steps += [step for row in rows if row.target.kind is Kind.COUNTER and (step := self._step_row(row))]
         publish(newest.values(), now_ms=now_ms)
         seen_put(seen)
@@ -128,26 +133,27 @@ class Relay:
 
     def _steps(self, sheet: Sheet) -> list[Step]:
         """Return the first step back of each register in the sheet, and remember each one's last reading."""
-        registers = np.array([target.kind is Kind.COUNTER for target in sheet.targets], dtype=np.bool_)
-        order = ordered(sheet, np.flatnonzero(registers[sheet.index]))
+        order = ordered(sheet, np.flatnonzero(sheet.targets.registers[sheet.index]))
         if len(order) == 0:
             return []
-        index = sheet.index[order]
+        index, values = sheet.index[order], sheet.values[order]
         firsts = np.flatnonzero(np.diff(index, prepend=-1))
-        lasts = np.append(firsts[1:], len(order))
-        values = sheet.values[order]
+        lasts = np.append(firsts[1:], len(order)) - 1
         falls = np.flatnonzero((values[1:] < values[:-1] * (1 - STEP_BACK)) & (index[1:] == index[:-1]))
-        suspicious = set(index[falls].tolist()) if len(falls) else set()
+        falling = set(index[falls].tolist())
+        first_times, last_times = sheet.times[order[firsts]].tolist(), sheet.times[order[lasts]].tolist()
+        first_values, last_values = values[firsts].tolist(), values[lasts].tolist()
         steps: list[Step] = []
-        for first, last in zip(firsts.tolist(), lasts.tolist(), strict=True):
-            place = int(index[first])
+        for row, place in enumerate(index[firsts].tolist()):
             target = sheet.targets[place]
             before = self._registers.get(target.series_id)
-            rises = before is None or (sheet.times[order[first]] > before.time_ms and values[first] >= before.value)
-            if rises and place not in suspicious:
-                self._registers[target.series_id] = reading_at(sheet, int(order[last - 1]))
+            if before is not None and last_times[row] <= before.time_ms:
                 continue
-            step = self._step(sheet, target, order[first:last])
+            rises = before is None or (first_times[row] > before.time_ms and first_values[row] >= before.value)
+            if rises and place not in falling:
+                self._registers[target.series_id] = Reading(last_times[row], last_values[row], Quality.MEASURED)
+                continue
+            step = self._step(sheet, target, order[firsts[row] : lasts[row] + 1])
             if step is not None:
                 steps.append(step)
         return steps
@@ -202,6 +208,26 @@ def newest_rows(rows: Iterable[Row], *, after_ms: int) -> Iterable[tuple[Target,
     for target, time_ms, value, quality in rows:
         if time_ms > after_ms and abs(value) <= target.limit:
             yield target, Reading(time_ms, value, Quality(quality))
+
+
+def sheets_join(sheets: Iterable[Sheet]) -> list[Sheet]:
+    """Return one sheet for all those that have the very same targets, in the order they came."""
+    groups: dict[int, list[Sheet]] = {}
+    for sheet in sheets:
+        groups.setdefault(id(sheet.targets), []).append(sheet)
+    return [
+        group[0]
+        if len(group) == 1
+        else Sheet(
+            group[0].targets,
+            np.concatenate([sheet.index for sheet in group]),
+            np.concatenate([sheet.times for sheet in group]),
+            np.concatenate([sheet.values for sheet in group]),
+            np.concatenate([sheet.quality for sheet in group]),
+            group[0].place,
+        )
+        for group in groups.values()
+    ]
 
 
 def ordered(sheet: Sheet, rows: Places) -> Places:

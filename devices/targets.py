@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
 
 from devices.models import DeviceChannel
 from myhouse.models import Household, Measurement, MeteringPoint
-from telemetry.model import Kind, Series
+from telemetry.model import Bools, Bytes, Floats, Kind, Quality, Series
 from telemetry.selectors import series_get_many
 
 
@@ -33,6 +36,57 @@ class Target:
     def never_negative(self) -> bool:
         """Whether the values are amounts: registers and energies of an interval."""
         return self.kind in {Kind.COUNTER, Kind.INTERVAL}
+
+
+class Targets:
+    """Targets in an order, and what the rules ask of them as columns; made once, used by many requests."""
+
+    def __init__(self, listed: Iterable[Target]) -> None:
+        self.listed = tuple(listed)
+
+    def __len__(self) -> int:
+        return len(self.listed)
+
+    def __getitem__(self, place: int) -> Target:
+        return self.listed[place]
+
+    def __iter__(self) -> Iterator[Target]:
+        return iter(self.listed)
+
+    @cached_property
+    def series_ids(self) -> list[uuid.UUID]:
+        """The series they feed."""
+        return [one.series_id for one in self.listed]
+
+    @cached_property
+    def device_ids(self) -> set[uuid.UUID]:
+        """The devices they belong to."""
+        return {one.device_id for one in self.listed}
+
+    @cached_property
+    def limits(self) -> Floats:
+        """The largest value each can carry."""
+        return np.array([one.limit for one in self.listed], dtype=np.float64)
+
+    @cached_property
+    def amounts(self) -> Bools:
+        """Which of them are never negative."""
+        return np.array([one.never_negative for one in self.listed], dtype=np.bool_)
+
+    @cached_property
+    def registers(self) -> Bools:
+        """Which of them only rise."""
+        return np.array([one.kind is Kind.COUNTER for one in self.listed], dtype=np.bool_)
+
+    @cached_property
+    def simulated(self) -> Bools:
+        """Which of them hold simulated readings."""
+        return np.array([one.simulated for one in self.listed], dtype=np.bool_)
+
+    @cached_property
+    def quality(self) -> Bytes:
+        """The quality of readings of which nothing was said."""
+        return np.where(self.simulated, np.uint8(Quality.SIMULATED), np.uint8(Quality.MEASURED))
 
 
 def targets_of(device_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, dict[str, Target]]:

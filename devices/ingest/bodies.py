@@ -30,12 +30,13 @@ def too_large(limit: int) -> Refusal:
 
 def body_read(request: HttpRequest, *, limit: int) -> bytes:
     """Return the whole body, unpacked, if it holds no more than `limit` bytes either way."""
-    if int(request.headers.get("content-length") or 0) > limit:
+    meta = request.META  # the parsed headers would cost more than all else here
+    if int(meta.get("CONTENT_LENGTH") or 0) > limit:
         raise too_large(limit)
     body: bytes = request.read(limit + 1)
     if len(body) > limit:
         raise too_large(limit)
-    encoding = request.META.get("HTTP_CONTENT_ENCODING", "identity").lower()
+    encoding = meta.get("HTTP_CONTENT_ENCODING", "identity").lower()
     if encoding == "identity":
         return body
     if encoding != "gzip":

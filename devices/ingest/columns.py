@@ -12,7 +12,7 @@ from devices.ingest.packets import Reading, unreadable
 from devices.ingest.refusals import Refusal
 from devices.ingest.routes import Route
 from devices.intake import UNSAID, Sheet
-from devices.targets import Target
+from devices.targets import Targets
 from myhouse.errors import FieldError
 from telemetry.model import Bytes, Floats, Int64s, Quality
 from telemetry.units import UnknownUnit, convert
@@ -69,6 +69,17 @@ def columns_read(*, body: bytes, route: Route) -> Reading:
     return _Reader(route).read(columns.series)
 
 
+def is_plain(column: Column) -> bool:
+    """Whether the column is of the usual form, with nothing to be said against its shape."""
+    return (
+        column.times is not None
+        and column.start is None
+        and column.step is None
+        and column.quality is None
+        and len(column.times) == len(column.values)
+    )
+
+
 class _Reader:
     """Turns columns into a sheet, noting faults on the way."""
 
@@ -81,16 +92,15 @@ class _Reader:
     def read(self, series: dict[str, Column]) -> Reading:
         """Read all columns; raises when any of them is at fault."""
         names: list[str] = []
-        targets: list[Target] = []
         columns: list[Column] = []
+        known = self.route.columns
         for name, column in series.items():
-            target = self.route.columns.get(name)
-            if target is None:
+            if name not in known:
                 self._unbound(name, column)
-            elif self._shape_fits(name, column):
+            elif is_plain(column) or self._shape_fits(name, column):
                 names.append(name)
-                targets.append(target)
                 columns.append(column)
+        targets = self.route.select(names)
         counts = [len(column.values) for column in columns]
         times = self._times(names, columns)
         values = self._values(names, targets, columns, counts)
@@ -152,7 +162,7 @@ class _Reader:
             self._fault(f"{wrong}.times", _("Send milliseconds since 1970."))
             return np.empty(0, dtype=np.int64)
 
-    def _values(self, names: list[str], targets: list[Target], columns: list[Column], counts: list[int]) -> Floats:
+    def _values(self, names: list[str], targets: Targets, columns: list[Column], counts: list[int]) -> Floats:
         values = _flat([column.values for column in columns], np.float64)
         end = 0
         for name, target, column, count in zip(names, targets, columns, counts, strict=True):

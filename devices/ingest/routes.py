@@ -12,13 +12,14 @@ from devices.models import Device, DeviceKey, DeviceKind
 from devices.services.channels import QUANTITIES
 from devices.services.keys import key_digest
 from devices.state import registry_version
-from devices.targets import Target, targets_of
+from devices.targets import Target, Targets, targets_of
 from myhouse.documents.base import FOREVER
 from myhouse.models import MeteringPoint
 
 MAX_AGE_S = 10.0
 """A meter exchanged elsewhere, or a change while Redis was away, counts after at most this."""
 REMEMBERED = 20_000
+SELECTIONS = 16
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,7 +44,18 @@ class Route:
     columns: dict[str, Target]
     """Column names: `point` of the key's own device, `external id/point` of any member."""
     loaded_at: float = field(default_factory=time.monotonic)
-    version: int = 0
+    selected: dict[tuple[str, ...], Targets] = field(default_factory=dict)
+    """Selections of columns sent before; a gateway sends the same ones again and again."""
+
+    def select(self, names: list[str]) -> Targets:
+        """Return the targets of these columns, all of which are bound."""
+        key = tuple(names)
+        found = self.selected.get(key)
+        if found is None:
+            if len(self.selected) >= SELECTIONS:
+                self.selected.clear()
+            found = self.selected[key] = Targets(self.columns[name] for name in names)
+        return found
 
     @property
     def own(self) -> Member:

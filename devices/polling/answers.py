@@ -18,7 +18,7 @@ from devices.polling.schedule import failures_clear, failures_note, locks_releas
 from devices.relay import relay
 from devices.services.presence import device_fell_silent, device_spoke
 from devices.state import seen_get
-from devices.targets import Target
+from devices.targets import Target, Targets
 from telemetry.errors import TelemetryError
 from telemetry.services import readings_write
 
@@ -83,7 +83,7 @@ def answers_sheet(answers: Iterable[Answer]) -> Sheet:
                 times.append(answer.time_ms)
                 values.append(reading.value)
     return Sheet(
-        targets,
+        Targets(targets),
         np.arange(len(targets), dtype=np.int32),
         np.array(times, dtype=np.int64),
         np.array(values, dtype=np.float64),
