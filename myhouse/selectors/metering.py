@@ -62,3 +62,12 @@ def batteries_of(*, household: Household) -> list[Battery]:
     for battery in batteries:
         battery.metering_point = points[battery.metering_point_id]
     return sorted(batteries, key=lambda b: (b.metering_point.name.casefold(), b.pk))
+
+
+def battery_at(*, point: MeteringPoint) -> Battery:
+    """Return the battery at a metering point, or refuse where there is none."""
+    battery = Battery.objects.filter(metering_point_id=point.pk).first()
+    if battery is None:
+        raise NotFound(_("There is no such battery in this household."))
+    battery.metering_point = point
+    return battery

@@ -7,7 +7,15 @@ from django.urls import reverse
 
 from myhouse.documents.outbox import outbox_flush
 from myhouse.models import Battery, Household, Invitation, Membership, MeteringPoint, User
-from myhouse.tests.factories import NOW, PASSWORD, MembershipFactory, MeteringPointFactory, UserFactory, home
+from myhouse.tests.factories import (
+    NOW,
+    PASSWORD,
+    BatteryFactory,
+    MembershipFactory,
+    MeteringPointFactory,
+    UserFactory,
+    home,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -261,6 +269,28 @@ def test_says_what_a_battery_lacks(client, at_home):
 
     assert b"what the battery can hold" in page.content
     assert MeteringPoint.objects.count() == 0
+
+
+def test_changes_a_battery_and_says_what_is_wrong(client, at_home):
+    _owner, household = at_home
+    battery = BatteryFactory(metering_point__household=household)
+    url = reverse("settings-battery", args=[household.pk, battery.metering_point_id])
+
+    wrong = client.post(url, {"capacity_wh": 0, "max_charge_w": 1, "max_discharge_w": 1})
+    client.post(url, {"capacity_wh": 5_000, "max_charge_w": 1, "max_discharge_w": 1})
+
+    battery.refresh_from_db()
+    assert b"greater than or equal to 1" in wrong.content
+    assert battery.capacity_wh == 5_000
+
+
+def test_a_point_without_battery_has_none_to_change(client, at_home):
+    _owner, household = at_home
+    point = MeteringPointFactory(household=household)
+
+    answer = client.post(reverse("settings-battery", args=[household.pk, point.pk]), {})
+
+    assert answer.status_code == 404
 
 
 def test_renames_and_removes_a_metering_point(client, at_home):

@@ -41,7 +41,7 @@ from myhouse.views.account_forms import (
 )
 from myhouse.views.gate import actor_from, address_of, form_refuse, user_of
 
-SIGN_IN_ADDRESS = Limit("sign-in-address", tries=30, window_s=300)
+SIGN_IN_ADDRESS = Limit("sign-in-address", tries=60, window_s=300)
 SIGN_IN_ACCOUNT = Limit("sign-in-account", tries=10, window_s=900)
 SIGN_UP_ADDRESS = Limit("sign-up-address", tries=20, window_s=3600)
 MAIL_ACCOUNT = Limit("mail-account", tries=3, window_s=3600)

@@ -101,6 +101,14 @@ class MeteringPointForm(forms.Form):
         return given if any(value is not None for value in given.values()) else None
 
 
+class BatteryForm(forms.Form):
+    """What a battery can hold and how fast."""
+
+    capacity_wh = forms.IntegerField(label=_("Capacity, in Wh"), min_value=1, max_value=100_000_000)
+    max_charge_w = forms.IntegerField(label=_("Charges with at most, in W"), min_value=1, max_value=10_000_000)
+    max_discharge_w = forms.IntegerField(label=_("Discharges with at most, in W"), min_value=1, max_value=10_000_000)
+
+
 class PointNameForm(forms.Form):
     """Another name for a metering point."""
 

@@ -18,16 +18,17 @@ from myhouse.errors import UnableTo
 from myhouse.models import Household, MeteringPoint
 from myhouse.models.metering import PointRole
 from myhouse.selectors.households import Access, community_of
-from myhouse.selectors.metering import batteries_of, point_for, points_of
+from myhouse.selectors.metering import batteries_of, battery_at, point_for, points_of
 from myhouse.services.households import household_change
 from myhouse.services.metering import (
     BatteryTerms,
+    battery_change,
     metering_point_create,
     metering_point_remove,
     metering_point_rename,
 )
 from myhouse.views.gate import actor_from, form_refuse, household_open
-from myhouse.views.household_forms import MeteringPointForm, PointNameForm, SettingsForm
+from myhouse.views.household_forms import BatteryForm, MeteringPointForm, PointNameForm, SettingsForm
 
 
 @login_required
@@ -96,8 +97,32 @@ def point(request: HttpRequest, household_id: uuid.UUID, point_id: uuid.UUID) ->
         else:
             messages.success(request, _("The metering point was renamed."))
             return redirect("settings", household_id)
-    context = {"household": access.household, "access": access, "point": found, "form": form}
-    return render(request, "households/point.html", context)
+    return _point_page(request, access, found, form=form)
+
+
+@login_required
+@require_POST
+def battery(request: HttpRequest, household_id: uuid.UUID, point_id: uuid.UUID) -> HttpResponse:
+    """Say anew what the battery at a metering point can hold and how fast."""
+    access = household_open(request, household_id)
+    access.require_change()
+    found = point_for(household=access.household, point_id=point_id)
+    one = battery_at(point=found)
+    form = BatteryForm(request.POST, auto_id="battery_%s")
+    if form.is_valid():
+        try:
+            battery_change(
+                battery=one,
+                terms=cast("BatteryTerms", form.cleaned_data),
+                actor=actor_from(request),
+                now=timezone.now(),
+            )
+        except UnableTo as refusal:
+            form_refuse(form, refusal)
+        else:
+            messages.success(request, _("The battery was changed."))
+            return redirect("settings", household_id)
+    return _point_page(request, access, found, battery_form=form)
 
 
 @login_required
@@ -116,6 +141,23 @@ def point_remove(request: HttpRequest, household_id: uuid.UUID, point_id: uuid.U
     return redirect("settings", household_id)
 
 
+def _point_page(request: HttpRequest, access: Access, found: MeteringPoint, **extra: Any) -> HttpResponse:
+    battery_form = None
+    if found.role == PointRole.BATTERY:
+        one = battery_at(point=found)
+        initial = {name: getattr(one, name) for name in BatteryForm.base_fields}
+        battery_form = BatteryForm(initial=initial, auto_id="battery_%s")
+    context = {
+        "household": access.household,
+        "access": access,
+        "point": found,
+        "form": PointNameForm(initial={"name": found.name}),
+        "battery_form": battery_form,
+        **extra,
+    }
+    return render(request, "households/point.html", context)
+
+
 def _values(household: Household) -> dict[str, Any]:
     return {
         "name": household.name,
@@ -132,7 +174,7 @@ def _page(request: HttpRequest, access: Access, **extra: Any) -> HttpResponse:
         "access": access,
         "form": SettingsForm(initial=_values(access.household)),
         "points": _in_order(points),
-        "batteries": {battery.metering_point_id: battery for battery in batteries_of(household=access.household)},
+        "batteries": {one.metering_point_id: one for one in batteries_of(household=access.household)},
         "community": community_of(household=access.household, now=timezone.now()),
         "point_form": MeteringPointForm(points=points, auto_id="point_%s"),
         **extra,
@@ -158,5 +200,6 @@ urlpatterns = [
     path("households/<uuid:household_id>/settings/", settings, name="settings"),
     path("households/<uuid:household_id>/points/", point_new, name="settings-point-new"),
     path("households/<uuid:household_id>/points/<uuid:point_id>/", point, name="settings-point"),
+    path("households/<uuid:household_id>/points/<uuid:point_id>/battery/", battery, name="settings-battery"),
     path("households/<uuid:household_id>/points/<uuid:point_id>/remove/", point_remove, name="settings-point-remove"),
 ]
