@@ -61,7 +61,7 @@ class Checked:
     """A checked file. Good rows only, in the order of time; NaN where a cell was empty.
 
     `times` are starts of intervals in ms UTC; `values` is one array per mapped column, converted by its factor
-    but in the unit of the file; `row_numbers` are those of the file.
+    but in the unit of the file; `row_numbers` are those of the file. `cut` when later rows were not read.
     """
 
     mapping: Mapping
@@ -75,6 +75,7 @@ class Checked:
     duplicates: int
     interval_ms: int
     rejections: Rejections
+    cut: bool = False
 
     @property
     def range_ms(self) -> tuple[int, int] | None:
@@ -90,12 +91,19 @@ class _Columns:
     values: list[list[FloatArray]] = field(default_factory=list)
     bad: list[list[BoolArray]] = field(default_factory=list)
     number: list[IntArray] = field(default_factory=list)
+    cut: bool = False
 
 
 def file_check(
-    source: Source, *, mapping: Mapping, zone: str, now_ms: int, progress: Progress | None = None
+    source: Source,
+    *,
+    mapping: Mapping,
+    zone: str,
+    now_ms: int,
+    progress: Progress | None = None,
+    rows_at_most: int | None = None,
 ) -> Checked:
-    """Read the whole file by its mapping; `zone` is the household's, where the mapping names none."""
+    """Read the whole file (or its first rows) by its mapping; `zone` is the household's, where it names none."""
     layout = layout_of(source, time_format=mapping.time_format)
     if mapping.values:
         layout = _with_format(layout, mapping)
@@ -108,7 +116,8 @@ def file_check(
             field="mapping.values",
         )
     resolved = _resolve(mapping, layout)
-    columns = _read(source, mapping=mapping, layout=layout, resolved=resolved, progress=progress)
+    most = limits.ROWS if rows_at_most is None else rows_at_most
+    columns = _read(source, mapping=mapping, layout=layout, resolved=resolved, progress=progress, most=most)
     return _judge(columns, mapping=mapping, layout=layout, resolved=resolved, place=place, now_ms=now_ms)
 
 
@@ -160,13 +169,16 @@ def _resolve(mapping: Mapping, layout: Layout) -> _Resolved:
 
 
 def _read(
-    source: Source, *, mapping: Mapping, layout: Layout, resolved: _Resolved, progress: Progress | None
+    source: Source, *, mapping: Mapping, layout: Layout, resolved: _Resolved, progress: Progress | None, most: int
 ) -> _Columns:
     columns = _Columns(values=[[] for _v in resolved.values], bad=[[] for _v in resolved.values])
     first = layout.first_row if mapping.first_row is None else mapping.first_row
     decimal = mapping.decimal or layout.decimal
     assert layout.time_format is not None
     for index, rows, share in source.chunks():
+        if index >= most:
+            columns.cut = True
+            break
         begin = max(first - index, 0)
         numbers = np.arange(index + begin, index + len(rows), dtype=np.int64) + 1
         kept = rows[begin:]
@@ -252,6 +264,7 @@ def _judge(
         duplicates=duplicates,
         interval_ms=interval,
         rejections=judge.rejections,
+        cut=columns.cut,
     )
 
 

@@ -8,6 +8,8 @@ COLUMNS = 256
 VALUE_COLUMNS = 32
 REJECTIONS_LISTED = 100
 PREVIEW_ROWS = 20
+# A preview is made while somebody waits; the import itself checks every row.
+PREVIEW_CHECKED_ROWS = 500_000
 # Excel: what the file may unpack to, and the rectangle its cells may span.
 UNPACKED_BYTES = 400 * 1024 * 1024
 ZIP_ENTRIES = 2_000

@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from myhouse.errors import FieldError, UnableTo
 from myhouse.models import Household, MeteringPoint, Upload
 from myhouse.models.metering import PointRole, Quantity
+from myhouse.uploads import limits
 from myhouse.uploads.check import file_check
 from myhouse.uploads.detect import Layout, layout_of
 from myhouse.uploads.mapping import Mapping, ValueColumn, mapping_write
@@ -78,9 +79,9 @@ def file_preview(
     sheet: str = "",
     head_only: bool = False,
 ) -> Preview:
-    """Read the whole file as an import would, and write nothing. Without a mapping the detected one is used.
+    """Read the file as an import would, at most its first half million rows, and write nothing.
 
-    With `head_only` only the first rows are read, and nothing is said about the rest.
+    Without a mapping the detected one is used. With `head_only` only the first rows are read, and nothing is said about the rest.
     """
     given = mapping or Mapping(values=(), sheet=sheet)
     with source_open(path, encoding=given.encoding, delimiter=given.delimiter, sheet=given.sheet) as source:
@@ -121,7 +122,8 @@ def _trial(
 ) -> dict[str, Any]:
     household = upload.household
     now_ms = round(now.timestamp() * 1000)
-    checked = file_check(source, mapping=mapping, zone=household.time_zone, now_ms=now_ms)
+    most = limits.PREVIEW_CHECKED_ROWS
+    checked = file_check(source, mapping=mapping, zone=household.time_zone, now_ms=now_ms, rows_at_most=most)
     targets, checked = targets_plan(
         household=household, checked=checked, digest=upload.digest, since=since, until=until
     )

@@ -23,6 +23,7 @@ def report_of(*, checked: Checked, targets: Sequence[Target], unchanged: int = 0
     span = checked.range_ms
     return {
         "rows": checked.rows,
+        "cut": checked.cut,
         "accepted": len(checked.times),
         "rejected": checked.rejections.rows,
         "duplicates": checked.duplicates,

@@ -300,6 +300,14 @@ def test_preview_shows_rows_suggestion_and_outcome_and_writes_nothing(household,
     assert not Measurement.objects.exists()
 
 
+def test_preview_of_a_long_file_looks_at_its_beginning_and_says_so(household, user, monkeypatch):
+    monkeypatch.setattr("myhouse.uploads.rows.CHUNK_ROWS", 40)
+    monkeypatch.setattr(limits, "PREVIEW_CHECKED_ROWS", 100)
+    upload = receive(household, user, csv_of(rows_of(300)))
+    preview = services.upload_preview(upload=upload, mapping=None, now=NOW)
+    assert (preview.report["rows"], preview.report["cut"]) == (119, True)
+
+
 def test_preview_says_when_day_and_month_cannot_be_told_apart(household, user):
     upload = receive(household, user, b"ts,W\n01/02/2021 00:00,1\n01/02/2021 00:15,2\n")
     preview = services.upload_preview(upload=upload, mapping=None, now=NOW)
