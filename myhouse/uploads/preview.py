@@ -81,7 +81,7 @@ def file_preview(
 ) -> Preview:
     """Read the file as an import would, at most its first half million rows, and write nothing.
 
-    Without a mapping the detected one is used. With `head_only` only the first rows are read, and nothing is said about the rest.
+    Without a mapping the detected one is used. With `head_only` nothing is said about what would be imported.
     """
     given = mapping or Mapping(values=(), sheet=sheet)
     with source_open(path, encoding=given.encoding, delimiter=given.delimiter, sheet=given.sheet) as source:
