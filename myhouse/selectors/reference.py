@@ -51,6 +51,7 @@ class Figures:
 
     known: dict[str, ReferenceSeries] = field(default_factory=dict)
     used: dict[str, ReferenceSeries] = field(default_factory=dict)
+    _found: dict[tuple[str, str, int, int], Ints] = field(default_factory=dict)
 
     @classmethod
     def load(cls) -> Figures:
@@ -64,16 +65,12 @@ class Figures:
             return np.full(len(starts_ms), UNKNOWN, np.int64)
         self.used[name] = series
         start, end = int(starts_ms[0]), int(starts_ms[-1]) + QUARTER_MS
-        if resolution == "quarter":
-            values, present = reference_quarters(series=series, start_ms=start, end_ms=end)
-            return np.where(present, np.floor(values + 0.5), UNKNOWN).astype(np.int64)
-        first = start // HOUR_MS * HOUR_MS
-        values, present = reference_quarters(series=series, start_ms=first, end_ms=-(-end // HOUR_MS) * HOUR_MS)
-        count = present.reshape(-1, 4).sum(axis=1)
-        total = np.floor(values + 0.5).astype(np.int64).reshape(-1, 4).sum(axis=1)
-        mean = np.where(count, (2 * total + count) // np.maximum(2 * count, 1), UNKNOWN)
-        offset = (start - first) // QUARTER_MS
-        return np.repeat(mean, 4)[offset : offset + len(starts_ms)]
+        # Cost, income and saving ask for the same prices.
+        key = (name, resolution, start, end)
+        if key not in self._found:
+            read = _by_quarter if resolution == "quarter" else _by_hour
+            self._found[key] = read(series, start, end)
+        return self._found[key]
 
     def emission(self, country: str, starts_ms: Ints) -> Ints:
         """Return the grid's mg CO2 per kWh at each start of an unbroken run, NO_FACTOR where none is known."""
@@ -89,6 +86,22 @@ class Figures:
     def sources(self) -> list[Source]:
         """Name what was used."""
         return sources_of(self.used.values())
+
+
+def _by_quarter(series: ReferenceSeries, start_ms: int, end_ms: int) -> Ints:
+    values, present = reference_quarters(series=series, start_ms=start_ms, end_ms=end_ms)
+    return np.where(present, np.floor(values + 0.5), UNKNOWN).astype(np.int64)
+
+
+def _by_hour(series: ReferenceSeries, start_ms: int, end_ms: int) -> Ints:
+    """Return for each quarter-hour the mean of its hour's known quarters, rounded half up."""
+    first, last = start_ms // HOUR_MS * HOUR_MS, -(-end_ms // HOUR_MS) * HOUR_MS
+    values, present = reference_quarters(series=series, start_ms=first, end_ms=last)
+    count = present.reshape(-1, 4).sum(axis=1)
+    total = np.floor(values + 0.5).astype(np.int64).reshape(-1, 4).sum(axis=1)
+    mean = np.where(count, (2 * total + count) // np.maximum(2 * count, 1), UNKNOWN)
+    offset = (start_ms - first) // QUARTER_MS
+    return np.repeat(mean, 4)[offset : offset + (end_ms - start_ms) // QUARTER_MS]
 
 
 def sources_of(series: Iterable[ReferenceSeries]) -> list[Source]:

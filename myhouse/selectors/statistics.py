@@ -225,7 +225,8 @@ def _comparisons(
             cuts = np.array([0, len(theirs.flows.starts)])
             known[other] = sums_of(theirs, cuts, np.zeros(1, np.int64)).totals
         kind = cast("Literal['previous', 'year']", name)
-        result[name] = Comparison(kind, other, known[other], ours, until)
+        quarters = ((high if until is None else until) - low) // QUARTER_MS
+        result[name] = Comparison(kind, other, known[other], ours, until, quarters)
     return result
 
 

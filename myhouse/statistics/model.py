@@ -33,6 +33,10 @@ __all__ = [
 ]
 
 
+# So much of another span must be measured to compare with it.
+COMPARABLE_SHARE = 0.9
+
+
 @dataclass(frozen=True)
 class Totals:
     """One span added up. Energies whole Wh, money whole micro-cents (1e8 = one euro), CO2 whole grams.
@@ -81,6 +85,7 @@ class Comparison:
     totals: Totals
     now_totals: Totals  # ours, cut at the same point
     until_ms: int | None
+    quarters: int  # how many quarter-hours theirs has
 
     @property
     def like_for_like(self) -> bool:
@@ -89,8 +94,8 @@ class Comparison:
 
     @property
     def known(self) -> bool:
-        """Whether the other span has any data at all."""
-        return self.totals.covered_quarters > 0
+        """Whether the other span was measured nearly throughout: with less, a difference would say nothing."""
+        return self.quarters > 0 and self.totals.covered_quarters >= COMPARABLE_SHARE * self.quarters
 
     def delta(self, name: str) -> int | None:
         """Ours less theirs for a field of `Totals`; unknown when either side is."""

@@ -352,3 +352,14 @@ def test_reading_a_household_page_takes_few_queries(django_assert_max_num_querie
     contract_of(household)
     with django_assert_max_num_queries(7):
         statistics(household=household, span=DAY, now=LATER)
+
+
+def test_a_span_measured_in_small_part_is_not_compared_with():
+    household = full_home("2026-05-25T00:00+02:00", {Quantity.IMPORT: [100] * 96 * 37})
+
+    result = statistics(household=household, span=Span.of("month", "2026-06"), now=LATER)
+
+    previous = result.comparisons["previous"]
+    assert previous.totals.import_wh == 9_600 * 7
+    assert not previous.known
+    assert previous.delta("import_wh") is None
