@@ -67,13 +67,17 @@ _remembered: OrderedDict[str, tuple[int, float, Route | None]] = OrderedDict()
 
 
 def route_remembered(secret: str) -> tuple[str, bool, Route | None]:
-    """Return the key's digest, whether the answer is known without asking the documents, and the answer."""
+    """Return the key's digest, whether the answer is known without asking the documents, and the last answer.
+
+    That a key is unknown holds until the registry changes, so senders with a wrong key cost no look-ups.
+    """
     digest = key_digest(secret)
     entry = _remembered.get(digest)
     version = registry_version()
-    if entry is not None and entry[0] == version and time.monotonic() - entry[1] < MAX_AGE_S:
-        return digest, True, entry[2]
-    return digest, False, None
+    if entry is None:
+        return digest, False, None
+    fresh = entry[2] is None or time.monotonic() - entry[1] < MAX_AGE_S
+    return digest, entry[0] == version and fresh, entry[2]
 
 
 def route_load(digest: str) -> Route | None:

@@ -36,6 +36,8 @@ INLINE_BYTES = 524_288
 HISTORY_ROWS = 2_000
 """From so many readings of past days on they are sealed directly; a few late ones go the usual way."""
 
+TOLD_AT_MOST = 100
+
 Read = Callable[[bytes, Route, int], Reading]
 
 
@@ -78,11 +80,20 @@ async def _answer(request: HttpRequest, limit: int, read: Read) -> HttpResponse:
         accepted = await readings_store(reading.found, ignored=reading.ignored, now_ms=now_ms)
     except Refusal as refusal:
         return refusal.response()
-    answer = {
+    answer: dict[str, object] = {
         "accepted": accepted,
-        "ignored": [{"field": one.field, "message": one.message} for one in reading.ignored],
+        "ignored": [told(one) for one in reading.ignored[:TOLD_AT_MOST]],
     }
+    if len(reading.ignored) > TOLD_AT_MOST:
+        answer["ignored_count"] = len(reading.ignored)
+    if accepted < len(reading.found):
+        answer["quarantined"] = len(reading.found) - accepted
     return HttpResponse(msgspec.json.encode(answer), content_type="application/json")
+
+
+def told(one: FieldError) -> dict[str, str]:
+    """Return what was left out, and the remedy, as the sender reads it."""
+    return {"field": one.field, "message": one.message}
 
 
 async def _read(read: Read, body: bytes, route: Route, now_ms: int) -> Reading:
@@ -100,10 +111,12 @@ async def _route_of(request: HttpRequest) -> Route:
     digest, known, route = route_remembered(secret)
     address = meta.get("REMOTE_ADDR", "")
     if not known:
-        guesses_check(address=address)
+        if route is None:
+            guesses_check(address=address)
         route = await sync_to_async(route_load)(digest)
+        if route is None:
+            guess_count(address=address)
     if route is None:
-        guess_count(address=address)
         message = _("This key is unknown or was revoked: issue a new one on the device's page.")
         raise Refusal(401, message, field="Authorization")
     rate_check(key_id=route.key_id, rate=GATEWAY if route.is_gateway else DEVICE)

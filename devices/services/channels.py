@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
 from django.utils.translation import gettext as _
 
+from devices.drivers import Model, Reading, readings_at
 from devices.errors import UnableToBindChannel
 from devices.models import Device, DeviceChannel
 from devices.state import registry_changed
@@ -87,6 +89,33 @@ def channel_open(*, device: Device, quantity: str, starts_at: datetime) -> Devic
         return None
     after_commit(registry_changed)
     return channel
+
+
+def bindings_of_model(*, model: Model, metering_point: MeteringPoint) -> list[Binding]:
+    """Return what a model measures at a metering point; a hybrid's other parts go to the household's own points.
+
+    Those are bound only where the household has such a point and nothing measures it yet.
+    """
+    measured = [Reading(one.quantity, 0.0, one.unit, one.kind, one.role) for one in model.measured]
+    points: dict[str, MeteringPoint | None] = {metering_point.role: metering_point}
+    bindings: list[Binding] = []
+    for reading in readings_at(measured, metering_point.role):
+        if reading.role not in points:
+            points[reading.role] = _point_free(household_id=metering_point.household_id, role=reading.role)
+        point = points[reading.role]
+        if point is not None and reading.quantity in QUANTITIES[point.role]:
+            bindings.append(Binding(name=reading.channel, metering_point=point, quantity=reading.quantity))
+    return bindings
+
+
+def _point_free(*, household_id: uuid.UUID, role: str) -> MeteringPoint | None:
+    """Return the household's point of this role if no device measures there yet."""
+    point = MeteringPoint.objects.filter(household_id=household_id, role=role).order_by("pk").first()
+    if point is None:
+        return None
+    measured = Measurement.objects.filter(metering_point_id=point.pk, ends_at=FOREVER).values_list("pk", flat=True)
+    taken = DeviceChannel.objects.filter(measurement_id__in=list(measured)).exists()
+    return None if taken else point
 
 
 def bindings_bind(*, device: Device, bindings: Iterable[Binding], now: datetime) -> None:

@@ -9,9 +9,10 @@ from datetime import datetime
 
 from django.utils.translation import gettext as _
 
+from devices.drivers import model_load, models_available
 from devices.errors import UnableToRegisterDevice
 from devices.models import Device, DeviceKind
-from devices.services.channels import Binding, bindings_bind
+from devices.services.channels import Binding, bindings_bind, bindings_of_model
 from devices.state import registry_changed
 from myhouse.documents.atomic import after_commit, atomic
 from myhouse.documents.base import uuid7
@@ -51,8 +52,9 @@ def device_register(
 ) -> Device:
     """Register a device and bind its points.
 
-    `bindings` name the points whose measurement is known. A quantity of `metering_point` that is not
-    among them is bound when it arrives for the first time (`channel_open`).
+    `bindings` name the points whose measurement is known; without any, a polled device is bound to all that
+    its model measures at `metering_point`. A quantity of that point which is not among them is bound when the
+    device sends it for the first time (`channel_open`).
     """
     device = Device(
         id=uuid7(),
@@ -74,6 +76,8 @@ def device_register(
     device.registrar_id = gateway.pk if gateway else device.pk
     device.external_id = device.external_id or device.pk.hex
     _check(device)
+    if kind == DeviceKind.MODBUS and metering_point is not None and not bindings:
+        bindings = bindings_of_model(model=model_load(model), metering_point=metering_point)
     device.save(force_insert=True)
     bindings_bind(device=device, bindings=bindings, now=now)
     audit_record(
@@ -112,6 +116,9 @@ def _check(device: Device) -> None:
 def _check_place(device: Device) -> None:
     if device.kind == DeviceKind.MODBUS and not (device.host and device.model):
         raise UnableToRegisterDevice(_("A polled device needs its address and its model."), field="host")
+    if device.kind == DeviceKind.MODBUS and device.model not in models_available():
+        known = ", ".join(models_available())
+        raise UnableToRegisterDevice(_("Choose one of these models: %(known)s.") % {"known": known}, field="model")
     if device.gateway is not None and device.gateway.kind != DeviceKind.GATEWAY:
         raise UnableToRegisterDevice(_("Only a gateway can have devices below it."), field="gateway")
     if device.household_id is None and device.kind != DeviceKind.GATEWAY:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from datetime import timedelta
 
 import pytest
+from django.core.management import CommandError, call_command
 
 from devices.errors import UnableToBindChannel, UnableToChangeKey, UnableToRegisterDevice
 from devices.models import Device, DeviceChannel, DeviceKey
@@ -13,13 +15,14 @@ from devices.services.keys import device_key_issue, device_key_revoke, device_ke
 from devices.services.presence import device_fell_silent, device_spoke
 from devices.services.registry import device_disable, device_enable, device_register
 from devices.services.swaps import swap_question_answer, swap_question_open
-from devices.state import registry_version
-from devices.tests.factories import gateway_register, http_meter
+from devices.state import VERSION_KEY, connection, registry_version
+from devices.tests.factories import gateway_register, http_meter, modbus_device
 from myhouse.documents.base import FOREVER
 from myhouse.documents.models import AuditEntry
 from myhouse.documents.services import SYSTEM
 from myhouse.models import Measurement
-from myhouse.tests.factories import NOW
+from myhouse.services.metering import metering_point_create
+from myhouse.tests.factories import NOW, HouseholdFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -52,6 +55,65 @@ def test_refuses_what_cannot_be_a_device_naming_the_field(fields, named):
         device_register(**ask)
     assert refused.value.field == named
     assert Device.objects.count() == 1
+
+
+def test_a_polled_meter_is_bound_to_all_that_its_model_measures_where_it_stands():
+    meter = modbus_device(now=NOW, port=15_020, role="consumer", quantities=())
+    names = set(DeviceChannel.objects.filter(device=meter.device).values_list("name", flat=True))
+    assert {"consumer.consumption_energy", "consumer.power", "consumer.voltage_l1"} <= names
+    assert not any("import" in name or "export" in name for name in names)
+
+
+def test_a_hybrid_inverter_is_bound_to_the_households_battery_too():
+    home = HouseholdFactory()
+    terms = {"capacity_wh": 10_000, "max_charge_w": 5_000, "max_discharge_w": 5_000}
+    metering_point_create(household=home, role="battery", name="Battery", battery=terms, actor=SYSTEM, now=NOW)
+    meter = modbus_device(
+        now=NOW, port=15_020, role="production", quantities=(), model="sunspec-inverter", household=home
+    )
+    names = set(DeviceChannel.objects.filter(device=meter.device).values_list("name", flat=True))
+    assert {"production.production_energy", "battery.charge_energy", "battery.state_of_charge"} <= names
+
+
+def test_refuses_a_model_that_is_not_in_the_catalogue():
+    with pytest.raises(UnableToRegisterDevice) as refused:
+        modbus_device(now=NOW, port=15_020, model="steam-engine")
+    assert refused.value.field == "model"
+
+
+def test_the_command_registers_a_device_and_prints_its_key_once(capsys):
+    meter = http_meter(now=NOW, quantities=())
+    call_command("device_register", "--name", "Cellar", "--point", str(meter.point.pk), "--external-id", "cellar")
+    printed = capsys.readouterr().out
+    secret = printed.rsplit(": ", 1)[1].strip()
+    assert "device: cellar" in printed
+    assert DeviceKey.objects.get(digest=key_digest(secret)).device.name == "Cellar"
+
+
+def test_the_command_says_what_is_wrong():
+    meter = http_meter(now=NOW)
+    with pytest.raises(CommandError, match="host"):
+        call_command("device_register", "--name", "M", "--point", str(meter.point.pk), "--kind", "modbus")
+
+
+def test_other_processes_hear_of_a_change_at_once():
+    before = heard()
+    connection().publish(VERSION_KEY, b"")
+    until = time.monotonic() + 2
+    while registry_version() == before:
+        assert time.monotonic() < until
+        time.sleep(0.005)
+
+
+def heard():
+    """Return the version once this process listens."""
+    registry_version()
+    until = time.monotonic() + 2
+    while connection().pubsub_numsub(VERSION_KEY)[0][1] < 1:
+        assert time.monotonic() < until
+        time.sleep(0.01)
+    time.sleep(0.1)
+    return registry_version()
 
 
 def test_refuses_an_external_id_twice_below_one_gateway_and_allows_it_below_another():

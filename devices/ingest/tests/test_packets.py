@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import json
 import time
@@ -11,9 +12,11 @@ import pytest
 from asgiref.sync import sync_to_async
 from django.test import AsyncClient
 
+from devices.ingest import gather, limits
 from devices.ingest.bodies import PACKETS_BYTES
 from devices.models import DeviceKey
 from devices.services.keys import device_key_revoke, device_key_rotate
+from devices.services.registry import device_disable, device_enable
 from devices.tests.factories import gateway_register, http_meter
 from myhouse.documents.services import SYSTEM
 from myhouse.models import Measurement
@@ -201,6 +204,49 @@ async def test_simulated_series_take_simulated_readings_without_being_told():
     meter = await sync_to_async(http_meter)(now=moment() - timedelta(days=1), simulated=True)
     assert (await post(meter, packet())).status_code == 200
     assert (await sync_to_async(stored)(meter, "power")).quality.tolist() == [Quality.SIMULATED]
+
+
+async def test_leaves_a_spike_out_of_a_simulated_series_and_says_so():
+    meter = await sync_to_async(http_meter)(now=moment(), simulated=True)
+    points = [{"name": "power", "value": 1_000, "unit": "kW"}, {"name": "import_energy", "value": 1, "unit": "Wh"}]
+    answer = (await post(meter, packet(points=points))).json()
+    assert (answer["accepted"], answer["quarantined"]) == (1, 1)
+    assert len(await sync_to_async(stored)(meter, "power")) == 0
+
+
+async def test_one_requests_impossible_value_costs_no_other_request_its_readings():
+    meter = await sync_to_async(http_meter)(now=moment())
+    energy = [{"name": "import_energy", "value": 1e300, "unit": "Wh"}]
+    bodies = [packet(reading_ts=now_ms() - step) for step in range(1, 5)]
+    answers = await asyncio.gather(post(meter, packet(points=energy)), *(post(meter, body) for body in bodies))
+    assert [answer.status_code for answer in answers] == [422, 200, 200, 200, 200]
+    assert answers[0].json()["errors"][0]["field"] == "points[0].value"
+    assert len(await sync_to_async(stored)(meter, "power")) == 4
+
+
+async def test_asks_to_come_back_when_too_much_waits(monkeypatch):
+    monkeypatch.setattr(gather, "WAITING_AT_MOST", 0)
+    meter = await sync_to_async(http_meter)(now=moment())
+    answer = await post(meter, packet())
+    assert (answer.status_code, answer["Retry-After"]) == (503, "1")
+
+
+async def test_a_disabled_devices_key_is_refused_until_it_is_enabled_again():
+    meter = await sync_to_async(http_meter)(now=moment())
+    await sync_to_async(device_disable)(device=meter.device, actor=SYSTEM, now=moment())
+    assert (await post(meter, packet())).status_code == 401
+    await sync_to_async(device_enable)(device=meter.device, actor=SYSTEM, now=moment())
+    assert (await post(meter, packet())).status_code == 200
+
+
+async def test_many_wrong_keys_from_one_address_are_no_longer_looked_up(monkeypatch):
+    monkeypatch.setattr(limits, "GUESSES", limits.Rate(per_s=0.01, burst=3))
+    limits._buckets.clear()
+    meter = await sync_to_async(http_meter)(now=moment())
+    guesses = [await post(None, packet(), Authorization=f"Bearer mhd_{number}") for number in range(5)]
+    assert [guess.status_code for guess in guesses] == [401, 401, 401, 429, 429]
+    limits._buckets.clear()
+    assert (await post(meter, packet())).status_code == 200
 
 
 async def test_answers_405_to_anything_but_post():
