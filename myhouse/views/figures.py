@@ -79,12 +79,23 @@ def flow_words() -> dict[str, str]:
         "costs": _("This costs"),
         "earns": _("This earns"),
         "money-none": _("No price known"),
+        "reports-all": reports(0),
+        "reports-1": reports(1),
+        "reports-n": reports(2).replace("2", "{n}"),
+        "signed-out": _("Signed out: sign in again"),
         "never": _("never"),
         "ago-s": _("{n} s ago"),
         "ago-min": _("{n} min ago"),
         "ago-h": _("{n} h ago"),
         "ago-d": _("{n} days ago"),
     }
+
+
+def reports(silent: int) -> str:
+    """Say whether every meter reports; a sign stands before the words, so that colour is not alone."""
+    if not silent:
+        return "✓ " + _("All meters report")
+    return "▲ " + ngettext("%(n)d meter is silent", "%(n)d meters are silent", silent) % {"n": silent}
 
 
 def money_word(rate_uct_h: int | None) -> str:

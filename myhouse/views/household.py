@@ -86,6 +86,9 @@ def household(request: HttpRequest, household_id: uuid.UUID) -> HttpResponse:
         "rates": figures.rates(today),
         "troubles": figures.troubles(today, one),
         "live": bool(flow.points),
+        "reports": figures.reports(len(flow.stale_points)),
+        "simulated": place.community is not None and place.community.simulated,
+        "curve_sources": curve.sources,
         "no_data": today.empty and curve.empty and flow.age_s is None,
         "expected": expected(
             household=one, now=now, since=access.since, points=place.points, measurements=place.measurements

@@ -1,4 +1,5 @@
 // Keeps the household page live: one WebSocket, the whole state in every frame, read again after every reconnect.
+import { enhanceAll } from "./chart.js";
 import { age, moneyRate, power, price, share } from "./format.js";
 
 const page = document.querySelector("[data-live-url]");
@@ -8,9 +9,11 @@ const currency = page ? page.dataset.currency : "EUR";
 const IDLE = 5;
 const STALE_AFTER = 60;
 const SPEAK_EVERY = 30000;
+const REFRESH_EVERY = 300000;
 let seenAt = page && page.dataset.ageS !== "" ? Date.now() - Number(page.dataset.ageS) * 1000 : null;
 let waited = 1000;
 let spokenAt = 0;
+let ended = false;
 
 const KINDS = {
   power: (value) => power(value, language),
@@ -78,6 +81,7 @@ export function show(flow) {
   word("headline", sentence);
   const rate = flow.cost_rate_uct_h;
   word("money", rate === null ? words["money-none"] : rate < 0 ? words.earns : words.costs);
+  reports(flow.stale_points || []);
   seenAt = flow.age_s === null || flow.age_s === undefined ? null : Date.now() - flow.age_s * 1000;
   if (Date.now() - spokenAt > SPEAK_EVERY) {
     spokenAt = Date.now();
@@ -87,17 +91,43 @@ export function show(flow) {
   tick();
 }
 
+function reports(silent) {
+  const line = document.querySelector("[data-reports]");
+  if (!line) return;
+  const [state, names] = line.children;
+  put(state, words[silent.length ? (silent.length === 1 ? "reports-1" : "reports-n") : "reports-all"].replace("{n}", silent.length));
+  state.className = `tag ${silent.length ? "tag--warn" : "tag--good"}`;
+  put(names, silent.join(", "));
+}
+
+// The sums and curves of the day are the server's: read again now and then, unless one is reading them.
+async function refresh() {
+  if (document.hidden) return;
+  const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
+  if (!answer.ok || answer.redirected) return;
+  const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+  for (const part of document.querySelectorAll("[data-refresh]")) {
+    const title = part.getAttribute("aria-labelledby");
+    const other = fresh.querySelector(`[data-refresh][aria-labelledby="${title}"]`);
+    const busy = part.contains(document.activeElement) || part.matches(":hover") || part.querySelector("details[open]");
+    if (other && !busy) part.replaceWith(document.adoptNode(other));
+  }
+  enhanceAll();
+}
+
 function tick() {
   const fresh = document.querySelector("[data-fresh]");
   if (!fresh) return;
   const seconds = seenAt === null ? null : (Date.now() - seenAt) / 1000;
-  if (seconds === null) {
+  if (ended) {
+    put(fresh, words["signed-out"]);
+  } else if (seconds === null) {
     put(fresh, words.never);
   } else {
     const [count, unit] = age(seconds);
     put(fresh, words[`ago-${unit}`].replace("{n}", count));
   }
-  const stale = seconds === null || seconds > STALE_AFTER;
+  const stale = ended || seconds === null || seconds > STALE_AFTER;
   fresh.className = `tag fresh ${stale ? "tag--warn" : "tag--good"}`;
   page.dataset.flowState = stale ? "stale" : "live";
 }
@@ -115,7 +145,11 @@ function connect() {
   });
   socket.addEventListener("close", (event) => {
     // 4401 and 4404: signed out, or no longer a member. Asking again would not help.
-    if (event.code === 4401 || event.code === 4403 || event.code === 4404) return;
+    if (event.code === 4401 || event.code === 4403 || event.code === 4404) {
+      ended = true;
+      tick();
+      return;
+    }
     setTimeout(connect, waited * (0.75 + Math.random() / 2));
     waited = Math.min(30000, waited * 2);
   });
@@ -125,5 +159,6 @@ function connect() {
 if (page) {
   tick();
   setInterval(tick, 1000);
+  setInterval(() => refresh().catch(() => {}), REFRESH_EVERY);
   connect();
 }

@@ -130,6 +130,56 @@ def test_old_numbers_turn_amber_and_stand_still(visit, product, signed_in):
     assert page.locator("[data-flow-state=stale]").count() == 1
 
 
+def frame(**changes) -> str:
+    """A state as the live channel sends it."""
+    flow = {
+        "sun_w": 900,
+        "wind_w": None,
+        "battery_w": 0,
+        "soc_pct": 50,
+        "home_w": 900,
+        "grid_w": 0,
+        "community_w": None,
+    }
+    flow |= {"price_uct_wh": 30_000, "cost_rate_uct_h": 0, "age_s": 1, "stale_points": [], "points": []}
+    return json.dumps({"kind": "state", "at": 0, "flow": {**flow, **changes}})
+
+
+def test_a_meter_that_falls_silent_is_named_at_once(visit, product, signed_in):
+    page = visit("/account/", state=signed_in)
+    lines = []
+    page.route_web_socket("**/live/**", lambda line: lines.append(line) or line.send(frame(stale_points=["Roof"])))
+    page.goto(product.household_url)
+    told = page.locator("[data-reports]")
+    expect(told).to_have_text("▲ 1 meter is silent Roof")
+    expect(page.locator("[data-word=headline]")).to_have_text("Your own power runs the home.")
+    lines[0].send(frame(stale_points=["Roof", "Grid meter"]))
+    expect(told).to_have_text("▲ 2 meters are silent Roof, Grid meter")
+    lines[0].send(frame(grid_w=-4_000, cost_rate_uct_h=-32_000_000))
+    expect(told).to_have_text("✓ All meters report")
+    expect(page.locator("[data-word=money]")).to_have_text("This earns")
+    expect(page.locator("[data-live=cost_rate_uct_h]")).to_have_text("32\u202fct/h")
+
+
+def test_who_signed_out_elsewhere_is_told(visit, product, signed_in):
+    page = visit("/account/", state=signed_in)
+    page.route_web_socket("**/live/**", lambda line: line.close(code=4401, reason=""))
+    page.goto(product.household_url)
+    expect(page.locator("[data-fresh]")).to_have_text("Signed out: sign in again")
+
+
+def test_the_days_sums_are_read_again_while_the_page_stands_open(visit, product, signed_in):
+    page = visit("/account/", state=signed_in)
+    page.clock.install()
+    page.goto(product.household_url)
+    page.evaluate("document.querySelector('[aria-labelledby=today-title] .stat__value').textContent = 'old'")
+    page.clock.fast_forward(301_000)
+    expect(page.locator("[aria-labelledby=today-title] .stat__value").first).not_to_have_text("old")
+    page.locator("[data-plot]").first.focus()
+    page.keyboard.press("End")
+    expect(page.locator("[data-cursor]").first).to_have_attribute("visibility", "visible")
+
+
 def test_the_page_reads_its_state_again_after_the_line_was_cut(visit, product, signed_in):
     page = visit("/account/", state=signed_in)
     lines = []
