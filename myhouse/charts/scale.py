@@ -11,9 +11,9 @@ STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
 
 def nice_step(extent: float, steps: int) -> float:
     """Return the round step (1, 2, 2.5 or 5 times a power of ten) that needs at most `steps` steps."""
-    if extent <= 0:
-        return 1.0
     rough = extent / steps
+    if rough < 1e-300:  # nothing, or too small for its power of ten to be a number
+        return 1.0
     power = 10.0 ** math.floor(math.log10(rough))
     return next(step * power for step in STEPS if step * power >= rough * 0.999_999)
 
@@ -32,7 +32,8 @@ class Scale:
         """Return the axis that holds zero and all values, and at least up to `least`."""
         known = [value for value in values if value is not None and math.isfinite(value)]
         low, high = min([0.0, *known]), max([0.0, *known])
-        high = max(high, least) if low == 0 or high > 0 else high
+        # A hair below zero is no axis of its own either.
+        high = max(high, least) if high > 0 or low > -1e-9 else high
         step = nice_step(high - low, steps)
         return cls(math.floor(low / step + 1e-9) * step, math.ceil(high / step - 1e-9) * step, step, height)
 
