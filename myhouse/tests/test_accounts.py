@@ -77,6 +77,13 @@ def test_a_wish_makes_no_account_but_owes_a_mail():
     assert [to for to, _body in mailed()] == ["new@example.org"]
 
 
+def test_mails_nothing_to_what_is_no_address():
+    with pytest.raises(UnableToSignUp) as refused:
+        sign_up_begin(wish=wish(email="nowhere"), now=NOW)
+
+    assert (refused.value.field, mailed()) == ("email", [])
+
+
 def test_mails_the_holder_of_a_known_address_that_there_is_an_account():
     UserFactory(email="new@example.org")
 

@@ -9,7 +9,15 @@ from django.test import Client
 from django.urls import reverse
 
 from myhouse.models import AccessToken, Appliance, Household, Membership, MeteringPoint
-from myhouse.tests.factories import NOW, PASSWORD, BatteryFactory, MembershipFactory, UserFactory, home
+from myhouse.tests.factories import (
+    NOW,
+    PASSWORD,
+    BatteryFactory,
+    MembershipFactory,
+    MeteringPointFactory,
+    UserFactory,
+    home,
+)
 
 pytestmark = pytest.mark.django_db
 JSON = "application/json"
@@ -255,6 +263,18 @@ def test_changes_counts_and_answers_the_new_expected_day(at_home):
     assert (unknown.status_code, unknown.json()["errors"][0]["field"]) == (422, "spaceship")
 
 
+def test_sets_the_meter_of_a_kind_but_not_a_strangers(at_home):
+    api, household = at_home
+    roof = MeteringPointFactory(household=household, role="production")
+    path = f"households/{household.pk}/appliances/meter"
+
+    own = api("PUT", path, {"kind": "solar_panel", "metering_point": str(roof.pk)}).json()
+    strangers = api("PUT", path, {"kind": "solar_panel", "metering_point": str(MeteringPointFactory().pk)})
+
+    assert own["kinds"][4]["metering_point"] == str(roof.pk)
+    assert strangers.status_code == 404
+
+
 def test_adds_changes_and_removes_an_own_appliance(at_home):
     api, household = at_home
     path = f"households/{household.pk}/appliances"
@@ -347,6 +367,14 @@ def test_a_browser_session_needs_the_csrf_token_for_writing():
 
     assert client.get("/api/v1/me").status_code == 200
     assert client.post("/api/v1/households", {"name": "x"}, content_type=JSON).status_code == 403
+
+
+def test_describes_itself_without_a_warning(tmp_path):
+    from django.core.management import call_command
+
+    call_command("spectacular", "--validate", "--fail-on-warn", "--file", str(tmp_path / "schema.yaml"))
+
+    assert "application/problem+json" in (tmp_path / "schema.yaml").read_text()
 
 
 def test_describes_itself():

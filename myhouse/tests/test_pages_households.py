@@ -141,6 +141,37 @@ def test_a_mailed_invitation_is_not_shown_to_the_owner_and_signs_up_directly(cli
     assert Membership.objects.filter(user=user, household=household, role="owner").exists()
 
 
+def mailed_invitation(client, household, mailoutbox):
+    invite(client, household, email="new@example.org")
+    outbox_flush(now=NOW)
+    client.logout()
+    words = mailoutbox[-1].body.split()
+    return path_of(next(word for word in words if "/join/" in word)) + "sign-up/"
+
+
+def test_says_at_the_field_that_the_password_of_an_invited_one_is_too_weak(client, at_home, mailoutbox):
+    _owner, household = at_home
+    link = mailed_invitation(client, household, mailoutbox)
+
+    page = client.post(link, {"name": "New", "password": "1234567890"})
+
+    assert page.status_code == 200
+    assert "password" in page.context["form"].errors
+    assert Invitation.objects.get().used_at is None
+
+
+def test_tells_an_invited_one_who_has_an_account_to_sign_in(client, at_home, mailoutbox):
+    _owner, household = at_home
+    link = mailed_invitation(client, household, mailoutbox)
+    UserFactory(email="new@example.org")
+
+    page = client.post(link, {"name": "New", "password": PASSWORD})
+
+    assert page.status_code == 410
+    assert b"Sign in" in page.content
+    assert Invitation.objects.get().used_at is None
+
+
 def test_says_why_a_used_invitation_does_nothing(client, at_home):
     _owner, household = at_home
     link = path_of(invite(client, household).context["link"])
