@@ -27,25 +27,26 @@ class SmallSupervisor(Supervisor):
     """Everything but the parts is the product's own."""
 
     manner = "plain"
+    whose = "web"
 
     def _part(self, name: str) -> Spec:
         pids = self.plan.var / f"{name}.pids"
-        manner = self.manner if name == "web" else "plain"
+        manner = self.manner if name == self.whose else "plain"
         command = [sys.executable, "-c", PART, str(pids), manner]
-        return Spec(name, command, ready=pids.exists, stop_seconds=1.0)
+        return Spec(name, command, ready=pids.exists, stop_seconds=1.0, essential=name != "simulator")
 
     def _valkey(self) -> Spec:
         return self._part("broker")
 
     def _parts(self, *, simulated: bool) -> list[Spec]:
-        return [self._part("web"), self._part("worker")]
+        return [self._part(name) for name in ("simulator", "web", "worker")]
 
     def _prepare(self) -> dict[str, Any]:
         return {"logins": [{"role": "household", "email": "anna@example.org", "password": "sun"}]}
 
 
 if __name__ == "__main__":
-    SmallSupervisor.manner = sys.argv[3] if len(sys.argv) > 3 else "plain"
+    SmallSupervisor.manner, SmallSupervisor.whose = [*sys.argv[3:], "plain", "web"][:2]
     nowhere = Path("/nonexistent")
     plan = Plan(
         var=Path(sys.argv[1]), host="127.0.0.1", port=int(sys.argv[2]), demo=True, valkey=nowhere, manage=nowhere

@@ -42,12 +42,12 @@ def alive(pid: int) -> bool:
 class Serving:
     """A started supervisor, what it printed, and whom it started."""
 
-    def __init__(self, var: Path, *, port: int = 0, manner: str = "plain") -> None:
+    def __init__(self, var: Path, *, port: int = 0, manner: str = "plain", whose: str = "web") -> None:
         self.var = var
         self.output = var.with_name(var.name + ".out")
         with self.output.open("wb") as out:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "config.tests.small_serve", str(var), str(port), manner],
+                [sys.executable, "-m", "config.tests.small_serve", str(var), str(port), manner, whose],
                 cwd=ROOT,
                 stdout=out,
                 stderr=out,
@@ -91,7 +91,7 @@ def test_a_signal_stops_everything_it_started(serving: Serving, name: signal.Sig
     serving.process.send_signal(name)
 
     assert serving.process.wait(timeout=10) == 0
-    assert len(serving.pids()) == 6
+    assert len(serving.pids()) == 8
     assert serving.ended()
 
 
@@ -136,6 +136,16 @@ def test_what_never_starts_is_given_up_with_its_last_words(var: Path) -> None:
     last = serving.text().strip().splitlines()
     assert any("The web does not start (exit code 1): no such thing as a free port" in line for line in last)
     assert "Traceback" not in serving.text()
+
+
+def test_the_rest_runs_without_a_simulator_that_never_starts(var: Path) -> None:
+    serving = Serving(var, manner="hopeless", whose="simulator")
+    until(lambda: "runs at" in serving.text())
+    serving.process.send_signal(signal.SIGINT)
+
+    assert serving.process.wait(timeout=10) == 0
+    assert "The simulator does not start (exit code 1): no such thing as a free port — the rest runs" in serving.text()
+    assert serving.ended()
 
 
 def test_a_second_start_on_the_same_folder_is_refused(serving: Serving) -> None:
