@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import uuid
 from collections.abc import Callable
@@ -31,13 +32,16 @@ def pages_prepare() -> None:
     if settings.DEBUG:
         return
     target = Path(settings.STATIC_ROOT)
-    stamp = target / ".sources"
-    current = _static_fingerprint()
-    if stamp.exists() and stamp.read_text(encoding="ascii") == current:
-        return
     target.mkdir(parents=True, exist_ok=True)
-    call_command("collectstatic", interactive=False, clear=True, verbosity=0)
-    stamp.write_text(current, encoding="ascii")
+    # Two installations of one program may start at the same moment.
+    with target.with_name(target.name + ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        stamp = target / ".sources"
+        current = _static_fingerprint()
+        if stamp.exists() and stamp.read_text(encoding="ascii") == current:
+            return
+        call_command("collectstatic", interactive=False, clear=True, verbosity=0)
+        stamp.write_text(current, encoding="ascii")
 
 
 def _static_fingerprint() -> str:
