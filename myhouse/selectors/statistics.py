@@ -102,9 +102,17 @@ def statistics(
         comparisons=_comparisons(compare, home=home, span=span, ledger=ledger, sums=sums, window=window),
         contract_gaps=contract_gaps(ledger, household.time_zone),
         sources=home.figures.sources(),
-        cost_parts={name: amount.total() for name, amount in ledger.parts.items()},
+        cost_parts=_cost_parts(ledger, sums.totals.cost_uct),
         unpriced_quarters=int(ledger.cost.unpriced.sum() + ledger.income.unpriced.sum()),
     )
+
+
+def _cost_parts(ledger: Ledger, total_uct: int | None) -> dict[str, int]:
+    """Return the net parts and the VAT on them, which is what the total has more; together they are the total."""
+    parts = {name: amount.total() for name, amount in ledger.parts.items()}
+    vat = 0 if total_uct is None else total_uct - sum(parts.values())
+    # Without VAT only the roundings of the parts remain, at most half a micro-cent each.
+    return parts | {"vat": vat} if abs(vat) > len(parts) else parts
 
 
 def _step(span: Span, step: str | None) -> Step:

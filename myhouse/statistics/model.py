@@ -183,7 +183,7 @@ class Statistics:
     comparisons: dict[str, Comparison] = field(default_factory=dict)
     contract_gaps: list[ContractGap] = field(default_factory=list)
     sources: list[Source] = field(default_factory=list)
-    cost_parts: dict[str, int] = field(default_factory=dict)  # energy, levies, fixed, capacity; net micro-cents
+    cost_parts: dict[str, int] = field(default_factory=dict)  # energy, levies, fixed, capacity net; vat; micro-cents
     unpriced_quarters: int = 0  # energy flowed and the market price is missing: cost and income lack it
 
     @property

@@ -207,6 +207,9 @@ def test_costs_are_exact_and_a_changed_past_price_reprices_the_past():
     assert before.totals.income_uct == 9_624 * 8_000
     assert after.totals.cost_uct == (Fraction(24_048 * 33_333 * 1190, 1000) + Fraction(1, 2)).__floor__()
     assert sum(after.cost_uct) == after.totals.cost_uct
+    assert "vat" not in before.cost_parts
+    assert after.cost_parts["vat"] == after.totals.cost_uct - 24_048 * 33_333
+    assert sum(after.cost_parts.values()) == after.totals.cost_uct
 
 
 def test_days_without_a_contract_have_no_cost_and_are_named():
