@@ -6,9 +6,11 @@ Everything is counted in the store afterwards; a reading that was answered but n
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import socket
+import sqlite3
 import statistics
 import subprocess
 import sys
@@ -25,6 +27,7 @@ METERS = 1_000
 READINGS = 10
 SINGLE_DEVICES = 200
 ROUNDS = 5
+COMMITS_S = 0.7
 SINGLE_REQUESTS = 1_500
 BULK_REQUESTS = 40
 BACKFILL_READINGS = 600_000
@@ -189,6 +192,20 @@ def counted(before: int, expected: int, what: str) -> int:
     return now
 
 
+def commits_per_s() -> float:
+    """Return how many transactions of one row SQLite syncs to this disk in a second, with nothing else to do."""
+    path = Path(os.environ["MYHOUSE_VAR"]) / "commits.sqlite3"
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")
+        connection.execute("CREATE TABLE IF NOT EXISTS one (at INTEGER, value REAL)")
+        start, done = time.perf_counter(), 0
+        while time.perf_counter() - start < COMMITS_S:
+            connection.execute("INSERT INTO one VALUES (?, ?)", (done, 1.5))
+            done += 1
+        return done / (time.perf_counter() - start)
+
+
 def single_bodies(site: Site, first_ms: int) -> list[tuple[str, bytes]]:
     """Return keys and packets of one reading each, every one of another moment."""
     bodies = []
@@ -222,7 +239,10 @@ def measure_single(site: Site) -> list[Row]:
         name = f"one reading per POST, durable, {connections} connections"
         limit = Limit(statistics.median(stock), "no-op Django view, JSON, 2 middlewares")
         share = statistics.median(ours) / statistics.median(direct)
-        note = f"{share:.2f} of {statistics.median(direct):,.0f}/s, a no-op view without middleware, JSON or disk"
+        note = (
+            f"{share:.2f} of {statistics.median(direct):,.0f}/s, a no-op view without middleware, JSON or disk; "
+            f"one synced SQLite commit after the other: {commits_per_s():,.0f}/s"
+        )
         found.append(row(name, statistics.median(ours), "POST/s", limit, 0.7, note))
     counted(before, sent, "single readings")
     return found
