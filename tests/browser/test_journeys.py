@@ -226,6 +226,22 @@ def test_a_year_opens_down_to_a_single_day_and_back(visit, product, signed_in):
     expect(page.locator("h1")).to_have_text(year)
 
 
+@pytest.mark.parametrize("width", [360, 1200])
+def test_reading_a_chart_moves_nothing_but_the_figures(visit, product, signed_in, width):
+    page = visit(product.household_url + "energy/?unit=month", state=signed_in, width=width)
+    plot = page.locator("[data-plot]").first
+    plot.scroll_into_view_if_needed()
+    page.evaluate("window.__shift = 0")
+    box = plot.bounding_box()
+    told = set()
+    for step in range(12):
+        page.mouse.move(box["x"] + box["width"] * step / 12, box["y"] + 60)
+        told.add(page.locator(".legend__at").first.inner_text())
+    assert len(told) >= 5
+    page.mouse.move(2, 2)
+    expect(page.locator(".legend__at").first).to_contain_text("Sums of")
+
+
 def test_the_date_picker_leads_to_the_day_asked_for(visit, product, signed_in):
     page = visit(product.household_url + "energy/", state=signed_in)
     day = (datetime.now(UTC) - timedelta(days=100)).date()
