@@ -186,7 +186,7 @@ def soc_chart(*, curve: DayCurve) -> Chart | None:
             keys=[KeyItem("battery", _("State of charge"), formatting.share(known[-1] / 100, language), 1)],
             columns=[_("State of charge")],
             rows=rows,
-            at_rest="",
+            at_rest=_("Last value of the day; move over the chart to read a moment"),
             height=120,
             steps=2,
             least=100,

@@ -128,34 +128,24 @@ def sum_text(answer: Statistics, watt_hours: int) -> str:
     return f"{formatting.ABOUT}{formatting.THIN}{text}" if answer.totals.estimated_quarters else text
 
 
-def _change(comparison: Comparison | None, name: str) -> float | None:
-    """Return the change, unless too little of the other span is measured for it to mean anything."""
-    return comparison.change(name) if comparison is not None and _alike(comparison) else None
-
-
-def _alike(comparison: Comparison) -> bool:
-    ours, theirs = comparison.now_totals.covered_quarters, comparison.totals.covered_quarters
-    return theirs >= COVERED_ALIKE * ours
-
-
 def partly_measured(answer: Statistics) -> list[str]:
-    """Say of which spans compared with only a part is measured."""
+    """Say which spans are not compared with because only a part of them is measured."""
     words = {
-        "previous": _("Of the period before only %(share)s as much is measured, so no change is told."),
-        "year": _("Of the year before only %(share)s as much is measured, so no change is told."),
+        "previous": _("Of the period before only %(share)s is measured, so it is not compared."),
+        "year": _("Of the year before only %(share)s is measured, so it is not compared."),
     }
     notes = []
     for name, other in answer.comparisons.items():
-        ours = other.now_totals.covered_quarters
-        if other.known and ours and not _alike(other) and not (name == "year" and answer.span.unit == "year"):
-            part = formatting.share(other.totals.covered_quarters / ours, get_language())
+        same = name == "year" and answer.span.unit == "year"
+        if not other.known and other.totals.covered_quarters and other.quarters and not same:
+            part = formatting.share(other.totals.covered_quarters / other.quarters, get_language())
             notes.append(words[name] % {"share": part})
     return notes
 
 
 def change_text(comparison: Comparison | None, name: str) -> str:
     """Say how a sum compares with the same part of another span."""
-    rate = _change(comparison, name)
+    rate = comparison.change(name) if comparison else None
     if comparison is None or rate is None:
         return ""
     words = {
@@ -228,7 +218,6 @@ def _width(rate: float | None) -> str:
     return f"{100 * min(1.0, max(0.0, rate or 0.0)):.1f}%"
 
 
-COVERED_ALIKE = 0.9  # below this share of our quarter-hours a change would be one of coverage, not of use
 PARTS = ("energy", "levies", "fixed", "capacity", "vat")
 
 
@@ -305,7 +294,7 @@ def comparison_rows(answer: Statistics) -> list[Line]:
         cells = [_figure(ours, kind, answer.currency)]
         for other in others:
             cells.append(_figure(getattr(other.totals, name), kind, answer.currency))
-            cells.append(formatting.share(_change(other, name), get_language(), signed=True))
+            cells.append(formatting.share(other.change(name), get_language(), signed=True))
         lines.append(Line(words[name], tuple(cells)))
     return lines
 
