@@ -14,8 +14,8 @@ from pathlib import Path
 
 PR_SET_PDEATHSIG = 1
 # A process that lived this long was healthy: its next crash is restarted at once again.
-HEALTHY_SECONDS = 60.0
-LONGEST_PAUSE_SECONDS = 30.0
+HEALTHY_SECONDS = 15.0
+LONGEST_PAUSE_SECONDS = 10.0
 TRIES_BEFORE_GIVING_UP = 3
 
 _libc = ctypes.CDLL(None, use_errno=True)

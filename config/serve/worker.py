@@ -8,13 +8,14 @@ from typing import Any
 
 from celery import signals
 from celery.beat import EmbeddedService
+from celery.bin.celery import celery as command
 
 from config.celery import QUEUES, app, beat_schedule
 
 THREADS = 8
 
 
-def main() -> None:
+def main() -> Any:
     """Work until SIGTERM; the file named by the only argument appears once tasks are taken."""
     import django
 
@@ -34,8 +35,10 @@ def main() -> None:
 
     signals.worker_ready.connect(started, weak=False)
     signals.worker_shutting_down.connect(stopping, weak=False)
-    app.worker_main(
-        [
+    # As app.worker_main does, which forgets the exit code.
+    command.params[0].default = app
+    return command.main(
+        args=[
             "--quiet",
             "worker",
             "--pool=threads",
@@ -44,9 +47,10 @@ def main() -> None:
             "--without-gossip",
             "--without-mingle",
             "--loglevel=INFO",
-        ]
+        ],
+        standalone_mode=False,
     )
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

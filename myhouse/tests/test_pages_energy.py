@@ -209,7 +209,7 @@ def test_a_supplier_sees_sums_and_no_curve(client):
     first = client.get(reverse("household", args=(household.pk,)))
     assert first.headers["Location"] == reverse("energy", args=(household.pk,))
     month = client.get(first.headers["Location"], follow=True)
-    assert month.redirect_chain[-1][0] == span_url(household, "month", date.today().replace(day=1))  # noqa: DTZ011
+    assert month.redirect_chain[-1][0] == span_url(household, "month", date.today().replace(day=1))
     assert month.content.decode().count("<tr data-x") == 1
     assert client.get(span_url(household, "day", yesterday())).status_code == 403
 
