@@ -1,0 +1,34 @@
+"""What the API says of itself: the OpenAPI description and the page that shows it."""
+
+import re
+
+import pytest
+from django.core.management import call_command
+from django.test import Client
+from django.urls import reverse
+
+pytestmark = pytest.mark.django_db
+
+
+def test_describes_itself_without_a_warning(tmp_path):
+    call_command("spectacular", "--validate", "--fail-on-warn", "--file", str(tmp_path / "schema.yaml"))
+
+    assert "application/problem+json" in (tmp_path / "schema.yaml").read_text()
+
+
+def test_describes_itself():
+    schema = Client().get(reverse("api-schema"), headers={"Accept": "application/vnd.oai.openapi+json"})
+
+    assert schema.status_code == 200
+    assert b"/api/v1/households/{household_id}/appliances" in schema.content
+
+
+def test_the_documentation_page_loads_nothing_from_elsewhere_and_nothing_inline():
+    page = Client().get(reverse("api-docs"))
+    script = Client().get(re.findall(r'<script src="([^"]+)"', page.content.decode())[-1].replace("&amp;", "&"))
+    sources = re.findall(r'(?:src|href)="([^"]+)"', page.content.decode())
+
+    assert page.status_code == script.status_code == 200
+    assert all(source.startswith("/") for source in sources)
+    assert not re.search(rb"<script>|<style|\sstyle=", page.content)
+    assert b"://" not in script.content.replace(b"http://testserver", b"")
