@@ -79,5 +79,5 @@ def test_ages_are_told_in_words():
     ]
 
 
-def test_times_are_those_of_the_communitys_zone():
+def test_times_are_those_in_the_zone_of_the_community():
     assert clock(NOW, "Europe/Berlin") == "12:00"
