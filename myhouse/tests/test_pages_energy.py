@@ -16,7 +16,7 @@ from myhouse.panels import Panel
 from myhouse.selectors.showcase import LEAST_HOMES, showcase_now
 from myhouse.services.metering import measurement_start
 from myhouse.statistics.tests.measured import contract_of, measured, point_of
-from myhouse.tests.factories import CommunityFactory, CommunityMembershipFactory, HouseholdFactory, home
+from myhouse.tests.factories import CommunityFactory, CommunityMembershipFactory, HouseholdFactory, UserFactory, home
 from telemetry.live import live_put
 from telemetry.model import Kind, Quality, Reading
 
@@ -92,6 +92,12 @@ def test_a_member_is_led_from_the_landing_page_to_his_home(client, owner):
     _user, household = owner
     assert client.get("/").headers["Location"] == reverse("home")
     assert client.get(reverse("home")).headers["Location"] == reverse("household", args=(household.pk,))
+
+
+@pytest.mark.parametrize(("is_staff", "page"), [(True, "operator"), (False, "households")])
+def test_who_has_no_home_is_led_to_his_work_or_to_create_one(client, is_staff, page):
+    client.force_login(UserFactory(is_staff=is_staff))
+    assert client.get(reverse("home")).headers["Location"] == reverse(page)
 
 
 def test_a_visitor_is_asked_to_sign_in(client):

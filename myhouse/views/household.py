@@ -45,9 +45,11 @@ SOC_WIDTH = 68  # the battery's inside in the picture, in its own units
 
 @login_required
 def home(request: HttpRequest) -> HttpResponse:
-    """Open the household last seen, or the page where one creates or joins the first."""
+    """Open the household last seen; without one the operator's page, or where one creates or joins the first."""
     one = page_frame(request)["household"]
-    return redirect("household", one.pk) if one else redirect("households")
+    if one:
+        return redirect("household", one.pk)
+    return redirect("operator" if request.user.is_staff else "households")
 
 
 @login_required
