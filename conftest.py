@@ -60,3 +60,12 @@ def _empty_broker(broker: Path) -> Iterator[None]:
     yield
     with redis.Redis.from_url(f"unix://{broker}") as client:
         client.flushall()
+
+
+@pytest.fixture(autouse=True)
+def _own_language() -> Iterator[None]:
+    """The language a page was last answered in stays with its thread: the next test starts without it."""
+    from django.utils import translation
+
+    yield
+    translation.deactivate()
