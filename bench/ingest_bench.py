@@ -326,7 +326,7 @@ class Limit:
     name: str
 
 
-def row(name: str, ours: float, unit: str, limit: Limit, share: float, note: str = "") -> Row:  # noqa: PLR0917
+def row(name: str, ours: float, unit: str, limit: Limit, share: float, note: str = "") -> Row:  # noqa: PLR0917 a row is read as a line
     """Return one line of the report: ours must reach a share of the limit."""
     return Row(
         name=name,

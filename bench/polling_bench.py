@@ -193,7 +193,7 @@ async def raw_measure(listed: list[dict[str, Any]]) -> tuple[int, float]:
         device = ModbusDevice(model=model_load(model), unit_id=one["unit_id"])
         connection = pool.connection(one["host"], one["port"])
         await device.read(connection)
-        spans[model] = (await device._plan(connection)).spans  # noqa: SLF001
+        spans[model] = (await device._plan(connection)).spans  # noqa: SLF001 the very spans the driver reads
     pool.close()
     reads = 0
     ends = time.monotonic() + RAW_S

@@ -10,4 +10,4 @@ class ConfigConfig(AppConfig):
 
     def ready(self) -> None:
         """Make the Celery application the one that `shared_task` binds to, in every process."""
-        import config.celery  # noqa: F401
+        import config.celery  # noqa: F401 registers the Celery application

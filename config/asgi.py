@@ -11,16 +11,16 @@ import django
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 django.setup(set_prefix=False)
 
-from channels.auth import AuthMiddlewareStack  # noqa: E402 after django.setup
-from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
-from channels.security.websocket import AllowedHostsOriginValidator  # noqa: E402
-from django.conf import settings  # noqa: E402
-from django.contrib.staticfiles.handlers import ASGIStaticFilesHandler  # noqa: E402
-from servestatic import ServeStaticASGI  # noqa: E402
+from channels.auth import AuthMiddlewareStack
+from channels.routing import ProtocolTypeRouter, URLRouter
+from channels.security.websocket import AllowedHostsOriginValidator
+from django.conf import settings
+from django.contrib.staticfiles.handlers import ASGIStaticFilesHandler
+from servestatic import ServeStaticASGI
 
-from config.edge import BodyLimit  # noqa: E402
-from config.handlers import Application, DirectHandler, Receive, Scope, Send, ThreadedHandler  # noqa: E402
-from myhouse.routing import websocket_urlpatterns  # noqa: E402
+from config.edge import BodyLimit
+from config.handlers import Application, DirectHandler, Receive, Scope, Send, ThreadedHandler
+from myhouse.routing import websocket_urlpatterns
 
 # As many pages as are worked on at once; the rest waits its turn instead of piling up threads.
 PAGE_THREADS = 8

@@ -29,7 +29,7 @@ class Scheduler(PersistentScheduler):  # type: ignore[misc] # Celery is untyped
         try:
             self.apply_async(entry, producer=producer, advance=False)
         except SchedulingError as error:
-            logger.error("%s", error)  # noqa: TRY400
+            logger.error("%s", error)  # noqa: TRY400 the sentence says all
 
 
 def entry_forgive(entry: Any) -> bool:

@@ -19,7 +19,7 @@ QUEUES = ("default", "polling", "market", "electricity", "water", "heat", "weath
 APPS_WITH_TASKS = ("config", "telemetry", "myhouse", "devices", "marketplace")
 
 
-@signals.setup_logging.connect  # type: ignore[untyped-decorator]
+@signals.setup_logging.connect
 def _leave_logging_alone(**_: Any) -> None:
     """Keep Django's LOGGING: with a receiver on this signal Celery installs no handlers of its own."""
 

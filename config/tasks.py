@@ -16,7 +16,7 @@ BEAT: dict[str, dict[str, Any]] = {
 }
 
 
-@shared_task(name="config.demo_references_extend")  # type: ignore[untyped-decorator]
+@shared_task(name="config.demo_references_extend")
 def demo_references_extend() -> int:
     """Publish the demo's made-up prices and emission factors up to the end of tomorrow; nothing without a demo."""
     from config.demo import references_extend

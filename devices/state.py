@@ -61,7 +61,7 @@ class _Watch:
     def _listen_once(self) -> None:
         # A connection of its own, without a time limit on silence: changes are rare.
         client = redis.Redis.from_url(settings.REDIS_URL, socket_connect_timeout=0.5, socket_timeout=None)
-        with client, client.pubsub() as channel:  # type: ignore[no-untyped-call]
+        with client, client.pubsub() as channel:  # type: ignore[no-untyped-call] # redis
             channel.subscribe(VERSION_KEY)
             while True:
                 # The first message confirms the subscription: what changed before it was not heard.

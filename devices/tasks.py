@@ -43,7 +43,7 @@ _plans: dict[uuid.UUID, PollPlan] = {}
 _plans_version = -1
 
 
-@shared_task(name="devices.tasks.polls_dispatch")  # type: ignore[untyped-decorator]
+@shared_task(name="devices.tasks.polls_dispatch")
 def polls_dispatch() -> int:
     """Hand out the devices that are due now; returns how many."""
     now_ms = time.time_ns() // 1_000_000
@@ -61,7 +61,7 @@ def polls_dispatch() -> int:
     return len(due)
 
 
-@shared_task(name="devices.tasks.devices_poll")  # type: ignore[untyped-decorator]
+@shared_task(name="devices.tasks.devices_poll")
 def devices_poll(*, device_ids: list[str]) -> int:
     """Begin to poll devices on this worker's loop; does not wait for them, so a dead one delays nobody."""
     plans = plans_current([uuid.UUID(hex=one) for one in device_ids])
@@ -72,7 +72,7 @@ def devices_poll(*, device_ids: list[str]) -> int:
     return len(mine)
 
 
-@shared_task(name="devices.tasks.silence_look")  # type: ignore[untyped-decorator]
+@shared_task(name="devices.tasks.silence_look")
 def silence_look() -> tuple[int, int]:
     """Notice which of the devices that send by themselves fell silent or spoke again."""
     devices = [(one.pk, one.period_s, one.silent, one.created_at) for one in devices_sending()]

@@ -137,7 +137,7 @@ def _scope(request: HttpRequest) -> Scope:
         user = request.user
         assert isinstance(user, User)
         found = Scope(user)
-        request.operator_scope = found  # type: ignore[attr-defined]
+        request.operator_scope = found  # type: ignore[attr-defined] # kept for this request
     return found
 
 

@@ -22,7 +22,7 @@ PAGES_PER_USER = 250
 SIGNED_OUT, SUMS_ONLY, NOT_YOURS, TRY_LATER = 4401, 4403, 4404, 1013
 
 
-class FlowConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
+class FlowConsumer(AsyncWebsocketConsumer):  # type: ignore[misc] # channels is untyped
     """Sends states of one household to one page; the newest only, however slow the page is."""
 
     feed: Feed | None = None
@@ -104,7 +104,7 @@ class FlowConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         key = getattr(session, "session_key", None)
         if session is None or key is None:
             return None
-        fresh = type(session._wrapped if hasattr(session, "_wrapped") else session)(key)  # noqa: SLF001
+        fresh = type(session._wrapped if hasattr(session, "_wrapped") else session)(key)  # noqa: SLF001 a lazy object hides the class
         return await get_user({**self.scope, "session": fresh})
 
     async def _access(self, user: Any) -> Access:

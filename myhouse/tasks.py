@@ -20,13 +20,13 @@ BEAT = {
 }
 
 
-@shared_task(name="myhouse.outbox_send")  # type: ignore[untyped-decorator]
+@shared_task(name="myhouse.outbox_send")
 def outbox_send() -> int:
     """Send the mails that are due."""
     return outbox_flush(now=timezone.now())
 
 
-@shared_task(name="myhouse.records_tidy")  # type: ignore[untyped-decorator]
+@shared_task(name="myhouse.records_tidy")
 def records_tidy() -> None:
     """Delete idempotency records, sent messages and tokens whose time has passed."""
     now = timezone.now()

@@ -18,19 +18,19 @@ def _now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-@shared_task(name="telemetry.days_seal")  # type: ignore[untyped-decorator]
+@shared_task(name="telemetry.days_seal")
 def days_seal() -> int:
     """Seal the days that ended."""
     return services.days_seal(now_ms=_now_ms(), limit=SEAL_AT_ONCE).days
 
 
-@shared_task(name="telemetry.hot_fold")  # type: ignore[untyped-decorator]
+@shared_task(name="telemetry.hot_fold")
 def hot_fold() -> int:
     """Fold the inbox when enough has come."""
     return services.hot_fold(now_ms=_now_ms())
 
 
-@shared_task(name="telemetry.quarters_refresh")  # type: ignore[untyped-decorator]
+@shared_task(name="telemetry.quarters_refresh")
 def quarters_refresh() -> int:
     """Store the quarters of changed days that ended."""
     return services.quarters_refresh(now_ms=_now_ms(), limit=REFRESH_AT_ONCE)

@@ -29,7 +29,7 @@ def main(arguments: list[str] | None = None) -> int:
         spec, base_port = _spec(options)
         return asyncio.run(_serve(options, spec, base_port))
     except (UnableToListen, ValueError) as error:
-        print(error, file=sys.stderr)  # noqa: T201 - the message of a command
+        print(error, file=sys.stderr)  # noqa: T201 a program's output - the message of a command
         return 1
 
 
@@ -48,7 +48,7 @@ async def _serve(options: argparse.Namespace, spec: Spec, base_port: int) -> int
     await simulator.start()
     if options.port_file:
         _announce(simulator, options.port_file)
-    print(f"{len(simulator.devices)} simulated devices on {len(simulator.ports)} ports", flush=True)  # noqa: T201
+    print(f"{len(simulator.devices)} simulated devices on {len(simulator.ports)} ports", flush=True)  # noqa: T201 a program's output
     parent = os.getppid()
     day = -1
     while not stop.is_set() and os.getppid() == parent:

@@ -70,7 +70,7 @@ class _Writer:
             done += on + off
 
 
-def _presence(home: Home, free: bool, rng: random.Random) -> list[tuple[int, int]]:  # noqa: FBT001
+def _presence(home: Home, free: bool, rng: random.Random) -> list[tuple[int, int]]:  # noqa: FBT001 private, called once a day kind
     """When somebody is at home and awake, in local minutes; may reach beyond midnight."""
     wake = rng.gauss(8.3 if free else 6.6, 0.4) * _HOUR
     sleep = rng.gauss(23.3 if free else 22.6, 0.4) * _HOUR

@@ -181,4 +181,4 @@ def _set(event: asyncio.Event) -> asyncio.Event:
 
 def _port_of(server: ModbusTcpServer) -> int:
     listener = server.transport
-    return int(listener.sockets[0].getsockname()[1])  # type: ignore[attr-defined]
+    return int(listener.sockets[0].getsockname()[1])  # type: ignore[attr-defined] # asyncio says AbstractServer

@@ -13,7 +13,7 @@ from myhouse.documents.base import FOREVER
 class Moment(serializers.DateTimeField):
     """A time as 2026-06-15T10:00:00.000Z; the far future of an open period is null."""
 
-    def to_representation(self, value: Any) -> str | None:  # type: ignore[override]
+    def to_representation(self, value: Any) -> str | None:  # type: ignore[override] # FOREVER is told as null
         """Write the time; null while the period is open."""
         if value is None or value >= FOREVER:
             return None

@@ -59,7 +59,7 @@ class PointFields(serializers.Serializer[Any]):
     id = serializers.UUIDField(read_only=True)
     role = serializers.ChoiceField(choices=PointRole.choices)
     name = serializers.CharField(max_length=80)
-    parent = serializers.UUIDField(source="parent_id", allow_null=True, default=None)  # type: ignore[assignment]
+    parent = serializers.UUIDField(source="parent_id", allow_null=True, default=None)  # type: ignore[assignment] # Field.parent
 
 
 class NewPointFields(PointFields):

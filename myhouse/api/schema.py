@@ -10,7 +10,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitVie
 from rest_framework.permissions import AllowAny
 
 
-class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call] # spectacular
     """Describes our bearer tokens."""
 
     target_class = "myhouse.authentication.TokenAuthentication"
@@ -43,7 +43,7 @@ PROBLEM = {
 _METHODS = ("get", "put", "post", "patch", "delete")
 
 
-def problems_add(result: dict[str, Any], generator: Any, request: Any, public: bool) -> dict[str, Any]:  # noqa: FBT001
+def problems_add(result: dict[str, Any], generator: Any, request: Any, public: bool) -> dict[str, Any]:  # noqa: FBT001 the hook's signature
     """Say at each operation that every refusal is a problem document; a hook of the generator."""
     result.setdefault("components", {}).setdefault("schemas", {})["Problem"] = PROBLEM
     answer = {

@@ -142,7 +142,7 @@ class ReferenceFields(serializers.Serializer[Any]):
 
     kind = serializers.ChoiceField(choices=ReferenceKind.choices)
     name = serializers.CharField(max_length=80)
-    source = serializers.CharField(max_length=160)  # type: ignore[assignment]
+    source = serializers.CharField(max_length=160)  # type: ignore[assignment] # Field.source
     country = serializers.CharField(min_length=2, max_length=2, default="DE")
     resolution = serializers.ChoiceField(choices=["quarter", "hour"], default="quarter", write_only=True)
     demo = serializers.BooleanField(read_only=True)

@@ -46,16 +46,8 @@ def contract_create(
     now: datetime,
 ) -> SupplierContract:
     """Add a contract that holds from `starts_on` until before `ends_on` (nothing: until further notice)."""
-    contract = SupplierContract(
-        household=household,
-        direction=direction,
-        supplier_name=" ".join(supplier_name.split()),
-        name=" ".join(name.split()),
-        starts_on=starts_on,
-        ends_on=ends_on or FOREVER_DATE,
-        created_at=now,
-        changed_at=now,
-    )
+    contract = SupplierContract(household=household, direction=direction, created_at=now, changed_at=now)
+    _fill(contract, supplier_name, name, starts_on, ends_on)
     if SupplierContract.objects.filter(household_id=household.pk).count() >= CONTRACTS_AT_MOST:
         raise UnableToSaveContract(_("A household has at most 200 contracts. Remove an old one first."))
     contract.terms = _checked(contract, terms)
@@ -84,8 +76,7 @@ def contract_change(
             _("Someone changed this contract meanwhile. Look at it again, then repeat your change."), field="version"
         )
     before = _summary(current) | {"terms": current.terms}
-    current.supplier_name, current.name = " ".join(supplier_name.split()), " ".join(name.split())
-    current.starts_on, current.ends_on = starts_on, ends_on or FOREVER_DATE
+    _fill(current, supplier_name, name, starts_on, ends_on)
     current.terms = _checked(current, terms)
     current.version += 1
     current.changed_at = now
@@ -114,17 +105,17 @@ def contract_check(
     contract_id: uuid.UUID | None = None,
 ) -> None:
     """Refuse what could not be saved, and write nothing; for checks while someone types."""
-    contract = SupplierContract(
-        household=household,
-        direction=direction,
-        supplier_name=" ".join(supplier_name.split()),
-        name=" ".join(name.split()),
-        starts_on=starts_on,
-        ends_on=ends_on or FOREVER_DATE,
-    )
+    contract = SupplierContract(household=household, direction=direction)
+    _fill(contract, supplier_name, name, starts_on, ends_on)
     if contract_id is not None:
         contract.pk = contract_id
     _checked(contract, terms)
+
+
+def _fill(contract: SupplierContract, supplier_name: str, name: str, starts_on: date, ends_on: date | None) -> None:
+    """Take over names, without stray blanks, and dates; no end is an end far away."""
+    contract.supplier_name, contract.name = " ".join(supplier_name.split()), " ".join(name.split())
+    contract.starts_on, contract.ends_on = starts_on, ends_on or FOREVER_DATE
 
 
 def _checked(contract: SupplierContract, terms: Any) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -119,10 +120,10 @@ def ledger_of(
     supplied = flows.imported - bought
     used = np.maximum(flows.consumption, 0)
     held = _held(factors)
-    known = {"starts": flows.starts, "zone": zone, "market": market}
-    cost, parts = money_of(contracts=contracts, direction="import", energy=supplied, **known)  # type: ignore[arg-type]
-    income, _parts = money_of(contracts=contracts, direction="export", energy=flows.exported - sold, **known)  # type: ignore[arg-type]
-    alone, _parts = money_of(contracts=contracts, direction="import", energy=used, **known)  # type: ignore[arg-type]
+    priced = partial(money_of, contracts=contracts, starts=flows.starts, zone=zone, market=market)
+    cost, parts = priced(direction="import", energy=supplied)
+    income, _parts = priced(direction="export", energy=flows.exported - sold)
+    alone, _parts = priced(direction="import", energy=used)
     grid = _emission(supplied, held)
     return Ledger(
         flows=flows,

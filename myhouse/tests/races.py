@@ -10,14 +10,14 @@ import django
 
 django.setup()
 
-from django.core.management import call_command  # noqa: E402
-from django.db import connection  # noqa: E402
+from django.core.management import call_command
+from django.db import connection
 
-from myhouse.documents.idempotency import once  # noqa: E402
-from myhouse.documents.services import SYSTEM, Actor  # noqa: E402
-from myhouse.errors import UnableTo  # noqa: E402
-from myhouse.models import Household, Membership, User  # noqa: E402
-from myhouse.services.households import (  # noqa: E402
+from myhouse.documents.idempotency import once
+from myhouse.documents.services import SYSTEM, Actor
+from myhouse.errors import UnableTo
+from myhouse.models import Household, Membership, User
+from myhouse.services.households import (
     household_create,
     invitation_accept,
     invitation_create,

@@ -270,7 +270,7 @@ def _judge(
 
 def _joined(
     parts: list[npt.NDArray[np.generic]] | list[IntArray] | list[FloatArray] | list[BoolArray], kind: type
-) -> npt.NDArray:  # type: ignore[type-arg]
+) -> npt.NDArray:  # type: ignore[type-arg] # of either type
     return np.concatenate(parts) if parts else np.zeros(0, kind)
 
 

@@ -105,7 +105,7 @@ def _entry_inspect(file: BinaryIO, entry: ZipInfo, left: int) -> int:
 
 def _unpacked(file: BinaryIO, entry: ZipInfo) -> Iterator[bytes]:
     if entry.compress_type not in {ZIP_STORED, ZIP_DEFLATED} or entry.flag_bits & 1:
-        raise NotImplementedError
+        raise BadZipFile
     file.seek(entry.header_offset)
     head = file.read(30)
     if len(head) < 30 or head[:4] != b"PK\x03\x04":

@@ -20,7 +20,7 @@ _LOCKED_FOR_S = 60
 _LONGEST_S = 600
 
 
-@shared_task(  # type: ignore[untyped-decorator]
+@shared_task(
     name="myhouse.upload_import", bind=True, max_retries=30, soft_time_limit=_LONGEST_S, time_limit=_LONGEST_S + 20
 )
 def upload_import(self: Any, upload_id: str) -> None:

@@ -207,7 +207,7 @@ _CHANGES = 1 << 60
 
 def _offset_of_day(day: int, place: ZoneInfo) -> int:
     """The zone's offset in ms on a calendar day, or _CHANGES when the clock is changed on it."""
-    begin = datetime(1970, 1, 1) + timedelta(days=day)  # noqa: DTZ001 - a wall-clock time, as the file has it
+    begin = datetime(1970, 1, 1) + timedelta(days=day)  # noqa: DTZ001 wall time, placed at once - a wall-clock time, as the file has it
     offsets = {
         place.utcoffset((begin + timedelta(hours=hour)).replace(fold=fold))
         for hour in range(-1, 26, 1)
@@ -219,7 +219,7 @@ def _offset_of_day(day: int, place: ZoneInfo) -> int:
 
 def _utc_ms(wall: int, place: ZoneInfo, fold: int) -> int | None:
     """The moment of a wall-clock time, or None if the clock skipped it."""
-    moment = (datetime(1970, 1, 1) + timedelta(milliseconds=wall)).replace(tzinfo=place, fold=fold)  # noqa: DTZ001
+    moment = (datetime(1970, 1, 1) + timedelta(milliseconds=wall)).replace(tzinfo=place, fold=fold)  # noqa: DTZ001 wall time, placed at once
     back = moment.astimezone(UTC).astimezone(place)
     if back.replace(tzinfo=None, fold=0) != moment.replace(tzinfo=None, fold=0):
         return None

@@ -69,7 +69,7 @@ class ResetForm(PasswordResetForm):
 
     email = forms.EmailField(label=_("E-mail"), max_length=254, widget=_EMAIL)
 
-    def save(self, **options: Any) -> None:  # type: ignore[override]
+    def save(self, **options: Any) -> None:  # type: ignore[override] # mails go to the outbox
         """Owe the mail to the account of this address, if there is one."""
         email = self.cleaned_data["email"].lower()
         user = User.objects.filter(email=email, is_active=True).first()
@@ -80,7 +80,7 @@ class ResetForm(PasswordResetForm):
         letter_reset(to=user.email, name=user.name, path=path, language=user.language, now=timezone.now())
 
 
-class ResetPasswordForm(SetPasswordForm):  # type: ignore[type-arg]
+class ResetPasswordForm(SetPasswordForm):  # type: ignore[type-arg] # not subscriptable at run time
     """Sets a new password and ends the tokens of the account."""
 
     def save(self, commit: bool = True) -> User:  # noqa: FBT001, FBT002 - Django's signature

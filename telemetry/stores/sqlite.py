@@ -70,7 +70,7 @@ class SqliteBackend(Backend):
                 found += [
                     SeriesRow(key, Series(UUID(bytes=one), unit, Kind(kind), interval_ms, gap_ms, bool(simulated)))
                     for key, one, unit, kind, interval_ms, gap_ms, simulated in connection.execute(
-                        "SELECT key, id, unit, kind, interval_ms, gap_ms, simulated FROM series "  # noqa: S608
+                        "SELECT key, id, unit, kind, interval_ms, gap_ms, simulated FROM series "  # noqa: S608 names and marks are ours
                         f"WHERE {column} IN ({','.join('?' * len(some))})",
                         some,
                     )
@@ -253,7 +253,7 @@ def _tick(connection: sqlite3.Connection) -> int:
 
 def _put(connection: sqlite3.Connection, table: str, place: str, row: tuple[int | bytes, ...]) -> None:
     connection.execute(
-        f"INSERT INTO {table} (key, {place}, rev, first_ms, last_ms, count, data) VALUES (?, ?, ?, ?, ?, ?, ?) "  # noqa: S608
+        f"INSERT INTO {table} (key, {place}, rev, first_ms, last_ms, count, data) VALUES (?, ?, ?, ?, ?, ?, ?) "  # noqa: S608 names and marks are ours
         f"ON CONFLICT (key, {place}) DO UPDATE SET rev = excluded.rev, first_ms = excluded.first_ms, "
         "last_ms = excluded.last_ms, count = excluded.count, data = excluded.data",
         row,
@@ -283,7 +283,7 @@ def _latest_restore(connection: sqlite3.Connection, key: int) -> None:
     """Find the newest reading again after an erasure; hot before sealed, so that the later write of a time wins."""
     for table, place in (("day", "day"), ("chunk", "hour")):
         row = connection.execute(
-            f"SELECT data FROM {table} WHERE key = ? ORDER BY {place} DESC LIMIT 1",  # noqa: S608
+            f"SELECT data FROM {table} WHERE key = ? ORDER BY {place} DESC LIMIT 1",  # noqa: S608 names and marks are ours
             (key,),
         ).fetchone()
         if row is not None:
@@ -314,7 +314,7 @@ def _trim(
     key, start_ms, end_ms, tick = scope
     erased: set[int] = set()
     rows = connection.execute(
-        f"SELECT {place}, data FROM {table} WHERE key = ? AND {place} BETWEEN ? AND ?",  # noqa: S608
+        f"SELECT {place}, data FROM {table} WHERE key = ? AND {place} BETWEEN ? AND ?",  # noqa: S608 names and marks are ours
         (key, start_ms // size, (end_ms - 1) // size),
     ).fetchall()
     for number, data in rows:
@@ -325,7 +325,7 @@ def _trim(
         if left == len(columns):
             continue
         if not left:
-            connection.execute(f"DELETE FROM {table} WHERE key = ? AND {place} = ?", (key, number))  # noqa: S608
+            connection.execute(f"DELETE FROM {table} WHERE key = ? AND {place} = ?", (key, number))  # noqa: S608 names and marks are ours
             continue
         rest = Columns(columns.times[keep], columns.values[keep], columns.quality[keep])
         first, last = int(rest.times[0]), int(rest.times[-1])

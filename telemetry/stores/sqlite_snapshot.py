@@ -46,7 +46,7 @@ class SqliteSnapshot(Snapshot):
             some = keys[at : at + _IN]
             versions.update(
                 self._connection.execute(
-                    f"SELECT key, version FROM series WHERE key IN ({','.join('?' * len(some))})",  # noqa: S608
+                    f"SELECT key, version FROM series WHERE key IN ({','.join('?' * len(some))})",  # noqa: S608 names and marks are ours
                     some,
                 )
             )
@@ -129,7 +129,7 @@ class SqliteSnapshot(Snapshot):
             row[0]
             for table, place, size in (("day", "day", DAY_MS), ("chunk", "hour", HOUR_MS))
             for row in self._connection.execute(
-                f"SELECT first_ms FROM {table} WHERE key = ? AND {place} <= ? AND first_ms < ? "  # noqa: S608
+                f"SELECT first_ms FROM {table} WHERE key = ? AND {place} <= ? AND first_ms < ? "  # noqa: S608 names and marks are ours
                 f"ORDER BY {place} DESC LIMIT 1",
                 (key, (start_ms - 1) // size, start_ms),
             )
@@ -138,7 +138,7 @@ class SqliteSnapshot(Snapshot):
             row[0]
             for table, place, size in (("day", "day", DAY_MS), ("chunk", "hour", HOUR_MS))
             for row in self._connection.execute(
-                f"SELECT last_ms FROM {table} WHERE key = ? AND {place} >= ? AND last_ms >= ? "  # noqa: S608
+                f"SELECT last_ms FROM {table} WHERE key = ? AND {place} >= ? AND last_ms >= ? "  # noqa: S608 names and marks are ours
                 f"ORDER BY {place} LIMIT 1",
                 (key, end_ms // size, end_ms),
             )
@@ -157,7 +157,7 @@ class SqliteSnapshot(Snapshot):
         for at in range(0, len(keys), _IN):
             some = keys[at : at + _IN]
             for key, time_ms, value, quality in self._connection.execute(
-                f"SELECT key, time_ms, value, quality FROM latest WHERE key IN ({','.join('?' * len(some))})",  # noqa: S608
+                f"SELECT key, time_ms, value, quality FROM latest WHERE key IN ({','.join('?' * len(some))})",  # noqa: S608 names and marks are ours
                 some,
             ):
                 found[key] = Reading(time_ms, value, Quality(quality))
@@ -182,7 +182,7 @@ class SqliteSnapshot(Snapshot):
         for table, place in (("day", "day"), ("chunk", "hour")):
             for side, direction in ((low, "ASC"), (high, "DESC")):
                 row = self._connection.execute(
-                    f"SELECT first_ms, last_ms FROM {table} WHERE key = ? ORDER BY {place} {direction} LIMIT 1",  # noqa: S608
+                    f"SELECT first_ms, last_ms FROM {table} WHERE key = ? ORDER BY {place} {direction} LIMIT 1",  # noqa: S608 names and marks are ours
                     (key,),
                 ).fetchone()
                 if row is not None:

@@ -35,7 +35,7 @@ def opened(folder: Path) -> Store:
 
 def crash_after(store: Store, steps: int) -> list[int]:
     """Abort whatever SQLite is doing after so many of its own steps; as a crash, it leaves the transaction open."""
-    connection = store.backend._file._writer  # type: ignore[attr-defined]
+    connection = store.backend._file._writer  # type: ignore[attr-defined] # of SQLite only
     left = [steps]
 
     def step() -> int:
@@ -94,7 +94,7 @@ def test_a_crash_inside_a_step_leaves_it_done_or_not_begun(folder, name):
         crash_after(store, at)
         with pytest.raises(StoreUnavailableError):
             STEPS[name](store)
-        store.backend._file._writer.set_progress_handler(None, 0)  # type: ignore[attr-defined]
+        store.backend._file._writer.set_progress_handler(None, 0)  # type: ignore[attr-defined] # of SQLite only
         survivor = opened(folder / str(count))
         assert seen(survivor) in (not_begun, done)
         assert seen(store) == seen(survivor)

@@ -17,11 +17,11 @@ import django
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 django.setup()
 
-from myhouse.models import Measurement, MeteringPoint  # noqa: E402 after django.setup
-from myhouse.services.live import live_publish  # noqa: E402
-from telemetry.live import live_put  # noqa: E402
-from telemetry.model import Batch, Quality, Reading  # noqa: E402
-from telemetry.services import readings_write  # noqa: E402
+from myhouse.models import Measurement, MeteringPoint
+from myhouse.services.live import live_publish
+from telemetry.live import live_put
+from telemetry.model import Batch, Quality, Reading
+from telemetry.services import readings_write
 
 
 def powers(beat: int) -> dict[str, float]:

@@ -17,18 +17,18 @@ import numpy as np
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 django.setup()
 
-from myhouse.documents.services import SYSTEM  # noqa: E402 after django.setup
-from myhouse.models import Community, Household, Measurement, User  # noqa: E402
-from myhouse.services.accounts import user_sign_up  # noqa: E402
-from myhouse.services.appliances import appliances_set_counts  # noqa: E402
-from myhouse.services.communities import community_create, household_join_community  # noqa: E402
-from myhouse.services.households import household_create  # noqa: E402
-from myhouse.services.metering import BatteryTerms, measurement_start, metering_point_create  # noqa: E402
-from myhouse.services.reference import reference_register, reference_write  # noqa: E402
-from myhouse.services.tariffs import contract_create  # noqa: E402
-from telemetry.live import live_put  # noqa: E402
-from telemetry.model import Batch, Kind, Quality, Reading  # noqa: E402
-from telemetry.services import days_seal, history_write, quarters_refresh, readings_write  # noqa: E402
+from myhouse.documents.services import SYSTEM
+from myhouse.models import Community, Household, Measurement, User
+from myhouse.services.accounts import user_sign_up
+from myhouse.services.appliances import appliances_set_counts
+from myhouse.services.communities import community_create, household_join_community
+from myhouse.services.households import household_create
+from myhouse.services.metering import BatteryTerms, measurement_start, metering_point_create
+from myhouse.services.reference import reference_register, reference_write
+from myhouse.services.tariffs import contract_create
+from telemetry.live import live_put
+from telemetry.model import Batch, Kind, Quality, Reading
+from telemetry.services import days_seal, history_write, quarters_refresh, readings_write
 
 ZONE, CURRENCY = "Europe/Berlin", "EUR"
 EMAIL, PASSWORD = "home@example.org", "sun on the roof 7"
