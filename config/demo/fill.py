@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import zlib
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -25,7 +26,8 @@ from telemetry.selectors import latest
 from telemetry.services import quarters_refresh
 
 Say = Callable[[str], Any]
-FIRST_PORT, LAST_PORT = 15_020, 15_999
+# Below the ports that the system gives out by itself.
+FIRST_PORT, LAST_PORT = 15_020, 31_999
 _DAY_MS = 86_400_000
 _SEED = 1
 
@@ -152,11 +154,17 @@ def _origin(now: datetime, days: int | None) -> date:
 
 
 def _free_ports(homes: int) -> int:
-    """The first port of a run that is free now."""
-    for base in range(FIRST_PORT, LAST_PORT - homes * PORTS_PER_HOME, 100):
+    """The first port of a run that is free now.
+
+    Each data folder begins to look at a place of its own: two demos that are filled at the same moment would
+    otherwise both find the same ports free, and only one could listen on them.
+    """
+    bases = range(FIRST_PORT, LAST_PORT - homes * PORTS_PER_HOME, 100)
+    begin = zlib.crc32(str(settings.VAR_DIR).encode()) % len(bases)
+    for base in (*bases[begin:], *bases[:begin]):
         if _are_free(base, homes):
             return base
-    return FIRST_PORT  # the simulator then says which port is taken
+    return bases[begin]  # the simulator then says which port is taken
 
 
 def _are_free(base: int, homes: int) -> bool:

@@ -14,6 +14,7 @@ from django.core.management import CommandError, call_command
 from django.test import override_settings
 
 from config import demo
+from config.demo import fill
 from config.demo.contracts import EMISSION_NAME, PRICE_NAME, market_days
 from devices.drivers import ConnectionPool, device_read, model_load, readings_at
 from devices.selectors import poll_plans
@@ -174,9 +175,18 @@ def test_moves_to_free_ports_when_another_program_has_them(filled: Path) -> None
         other.listen()
         demo.demo_catch_up(now=NOW, say=lambda _text: None)
     spec, base_port = demo.demo_spec()
-    assert (spec, base_port > before[1]) == (before[0], True)
+    assert (spec, base_port != before[1]) == (before[0], True)
     placed = {(base_port + one.port_offset, one.unit_id) for one in devices_plan(spec)}
     assert {(plan.port, plan.unit_id) for plan in poll_plans().values()} == placed
+
+
+def test_two_folders_filled_at_once_look_for_ports_in_different_places() -> None:
+    found = set()
+    for folder in ("/one", "/two"):
+        with override_settings(VAR_DIR=Path(folder)):
+            found.add(fill._free_ports(2))
+
+    assert len(found) == 2
 
 
 def test_leaves_an_installation_with_accounts_alone(tmp_path: Path) -> None:

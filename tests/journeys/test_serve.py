@@ -186,7 +186,7 @@ def test_ctrl_c_ends_everything_and_the_next_start_is_quick(folder: Path) -> Non
         pids = set(first.pids())
         first.process.send_signal(signal.SIGINT)
         assert first.process.wait(timeout=10) == 0
-    assert len(pids) == 5
+    assert len(pids) == 5, first.text()
     assert alive(pids) == set()
     assert first.text().endswith("Everything has stopped.\n")
 
