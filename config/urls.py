@@ -12,10 +12,12 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/", admin.site.urls),
     path("api/v1/", include("myhouse.api.urls")),
     path("api/v1/", include("devices.api_urls")),
+    path("api/v1/", include("marketplace.api_urls")),
     path("ingest/", include("devices.ingest.urls")),
     path("healthz", healthz),
     path("readyz", readyz),
     path("", include("devices.urls")),
+    path("", include("marketplace.urls")),
     path("", include("myhouse.urls")),
 ]
 

@@ -159,9 +159,11 @@ def _free_ports(homes: int) -> int:
     Each data folder begins to look at a place of its own: two demos that are filled at the same moment would
     otherwise both find the same ports free, and only one could listen on them.
     """
+    var_dir = Path(settings.VAR_DIR)
     bases = range(FIRST_PORT, LAST_PORT - homes * PORTS_PER_HOME, 100)
-    begin = zlib.crc32(str(settings.VAR_DIR).encode()) % len(bases)
-    for base in (*bases[begin:], *bases[:begin]):
+    begin = zlib.crc32(str(var_dir).encode()) % len(bases)
+    for step in range(len(bases)):
+        base = bases[(begin + step) % len(bases)]
         if _are_free(base, homes):
             return base
     return bases[begin]  # the simulator then says which port is taken

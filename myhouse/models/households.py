@@ -27,6 +27,8 @@ class Household(Document):
         default=43_000, help_text="What the grid connection can carry, in W; larger readings are refused as spikes."
     )
     suspended_at = models.DateTimeField(null=True, blank=True)
+    suspended_reason = models.CharField(max_length=200, blank=True, default="")
+    erased_at = models.DateTimeField(null=True, blank=True, help_text="Its people and readings were forgotten.")
     members_version = models.PositiveIntegerField(
         default=0, help_text="Raised by every change of members, so that two such changes at once conflict."
     )
@@ -77,4 +79,22 @@ class Invitation(Document):
         indexes = [
             models.Index(fields=["digest"], name="invitation_digest"),
             models.Index(fields=["household", "-created_at"], name="invitation_household"),
+        ]
+
+
+class DisplayLink(Document):
+    """A link that shows a household's page on a wall tablet, to look at only; its secret is kept as a digest."""
+
+    household = models.ForeignKey(Household, on_delete=models.CASCADE, related_name="display_links")
+    name = models.CharField(max_length=80)
+    digest = models.CharField(max_length=64, unique=True)
+    created_by = models.ForeignKey("myhouse.User", on_delete=models.CASCADE, related_name="+")
+    created_at = models.DateTimeField(default=timezone.now)
+    last_used_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(default=FOREVER, help_text="Far future while it works.")
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["digest"], name="display_digest"),
+            models.Index(fields=["household", "revoked_at"], name="display_household"),
         ]

@@ -1,0 +1,1 @@
+"""What is computed without a database: prices of parts, claims, delivery, forecasts."""

@@ -1,0 +1,1 @@
+"""Every write of the marketplace, one function per use case."""
