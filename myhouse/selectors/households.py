@@ -9,9 +9,15 @@ from datetime import datetime
 from django.utils.translation import gettext as _
 
 from myhouse.documents.base import FOREVER
-from myhouse.errors import NotAllowed, NotFound
+from myhouse.errors import Kind, NotAllowed, NotFound, UnableTo
 from myhouse.models import Community, CommunityMembership, Household, Invitation, Membership, User
 from myhouse.models.households import Role
+
+
+class UnableWhileSuspended(UnableTo):
+    """The household is suspended: it may look, but not trade."""
+
+    kind = Kind.CONFLICT
 
 
 @dataclass(frozen=True)
@@ -95,6 +101,16 @@ def accesses_of(*, user: User, now: datetime) -> list[Access]:
     households = Household.objects.filter(pk__in=list(memberships)) if memberships else []
     ordered = sorted(households, key=lambda h: (h.name.casefold(), h.pk))
     return [_access(memberships[h.pk], h) for h in ordered]
+
+
+def household_require_active(household: Household) -> None:
+    """Refuse what a suspended household may not do; asked of the database, so that a stale object does not pass."""
+    suspended = Household.objects.filter(pk=household.pk, suspended_at__isnull=False).first()
+    if suspended is not None:
+        raise UnableWhileSuspended(
+            _("This household is suspended (%(reason)s): it can look, but not trade. Ask the operator to resume it.")
+            % {"reason": suspended.suspended_reason or _("no reason was given")}
+        )
 
 
 def members_of(*, household: Household, now: datetime) -> list[Member]:
