@@ -27,6 +27,27 @@ class Migration(migrations.Migration):
             ],
         ),
         migrations.CreateModel(
+            name='FailedTask',
+            fields=[
+                ('id', models.UUIDField(db_column='_id', default=myhouse.documents.base.uuid7, editable=False, primary_key=True, serialize=False)),
+                ('name', models.CharField(max_length=120)),
+                ('fingerprint', models.CharField(help_text='Of name and arguments: what counts as the same task.', max_length=64)),
+                ('arguments', models.JSONField(default=dict, help_text='{"args": […], "kwargs": {…}}, as far as they may be kept.')),
+                ('repeatable', models.BooleanField(default=True, help_text='The arguments are kept whole: it can be started again.')),
+                ('error', models.CharField(max_length=300)),
+                ('traceback', models.TextField(blank=True, default='')),
+                ('times', models.PositiveIntegerField(default=1)),
+                ('first_at', models.DateTimeField()),
+                ('at', models.DateTimeField(help_text='When it failed last.')),
+                ('settled_at', models.DateTimeField(default=datetime.datetime(9999, 12, 31, 0, 0, tzinfo=datetime.timezone.utc), help_text='Far future while open.')),
+                ('outcome', models.CharField(blank=True, choices=[('', 'Open'), ('retried', 'Started again'), ('dismissed', 'Dismissed')], default='', max_length=10)),
+            ],
+            options={
+                'indexes': [models.Index(fields=['fingerprint', 'settled_at'], name='failure_lookup'), models.Index(fields=['settled_at', '-at'], name='failure_open'), models.Index(fields=['-at'], name='failure_recent')],
+                'constraints': [models.UniqueConstraint(fields=('fingerprint', 'settled_at'), name='failure_open_once')],
+            },
+        ),
+        migrations.CreateModel(
             name='Notice',
             fields=[
                 ('id', models.UUIDField(db_column='_id', default=myhouse.documents.base.uuid7, editable=False, primary_key=True, serialize=False)),

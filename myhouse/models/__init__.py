@@ -4,6 +4,7 @@ from myhouse.documents.models import AuditEntry, IdempotencyRecord, OutboxMessag
 from myhouse.models.accounts import AccessToken, Notice, PrivacyJob, RecoveryCode, SecondFactor, User
 from myhouse.models.appliances import Appliance
 from myhouse.models.communities import Community, CommunityMembership, CommunityRole
+from myhouse.models.failures import FailedTask
 from myhouse.models.households import DisplayLink, Household, Invitation, Membership
 from myhouse.models.metering import Battery, Measurement, MeteringPoint
 from myhouse.models.tariffs import ReferenceSeries, SupplierContract
@@ -18,6 +19,7 @@ __all__ = [
     "CommunityMembership",
     "CommunityRole",
     "DisplayLink",
+    "FailedTask",
     "Household",
     "IdempotencyRecord",
     "Invitation",
