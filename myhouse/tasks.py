@@ -7,7 +7,8 @@ from django.utils import timezone
 
 from myhouse.documents.idempotency import records_forget
 from myhouse.documents.outbox import outbox_flush, outbox_tidy
-from myhouse.services.accounts import tokens_tidy
+from myhouse.services.tokens import tokens_tidy
+from myhouse.services.notices import notices_tidy
 from myhouse.uploads.services import uploads_tidy
 from myhouse.uploads.tasks import upload_import
 
@@ -28,9 +29,10 @@ def outbox_send() -> int:
 
 @shared_task(name="myhouse.records_tidy")
 def records_tidy() -> None:
-    """Delete idempotency records, sent messages and tokens whose time has passed."""
+    """Delete idempotency records, sent messages, tokens and notices whose time has passed."""
     now = timezone.now()
     records_forget(now=now)
     outbox_tidy(now=now)
     tokens_tidy(now=now)
+    notices_tidy(now=now)
     uploads_tidy(now=now)

@@ -1,10 +1,8 @@
-"""Accounts and the tokens that act for them."""
+"""Accounts: signing up, changing them, their rights."""
 
 from __future__ import annotations
 
-import secrets
-import uuid
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.conf import settings
 from django.contrib.auth.password_validation import validate_password
@@ -14,14 +12,9 @@ from django.utils.translation import gettext as _
 
 from myhouse.documents.atomic import atomic
 from myhouse.documents.services import Actor, audit_record
-from myhouse.errors import FieldError, Kind, NotFound, UnableTo
+from myhouse.errors import FieldError, UnableTo
 from myhouse.models import AccessToken, User
-from myhouse.services.households import secret_digest
 
-TOKEN_LASTS = timedelta(hours=1)
-# A busy client renews its token at most once a minute, so a read does not cost a write each time.
-TOKEN_RENEWED_AFTER = timedelta(minutes=1)
-_TOKENS_AT_MOST = 50
 THEMES = ("auto", "light", "dark")
 
 
@@ -31,12 +24,6 @@ class UnableToSignUp(UnableTo):
 
 class UnableToChangeAccount(UnableTo):
     """The account cannot be changed so."""
-
-
-class UnableToIssueToken(UnableTo):
-    """No further token can be given out."""
-
-    kind = Kind.CONFLICT
 
 
 @atomic
@@ -65,8 +52,10 @@ def user_change(
     name_shown_to_neighbours: bool,
     actor: Actor,
     now: datetime,
+    told_on_page: bool | None = None,
+    told_by_mail: bool | None = None,
 ) -> User:
-    """Change name, language, theme and whether neighbours see the name."""
+    """Change name, language, theme, whether neighbours see the name, and (unless left out) how news are told."""
     name = " ".join(name.split())
     errors = _account_errors(email=user.email, name=name, language=language)
     if theme not in THEMES:
@@ -79,13 +68,15 @@ def user_change(
         )
     user.name, user.language, user.theme = name, language, theme
     user.name_shown_to_neighbours = name_shown_to_neighbours
-    user.save(update_fields=["name", "language", "theme", "name_shown_to_neighbours"])
+    user.told_on_page = user.told_on_page if told_on_page is None else told_on_page
+    user.told_by_mail = user.told_by_mail if told_by_mail is None else told_by_mail
+    user.save(update_fields=["name", "language", "theme", "name_shown_to_neighbours", "told_on_page", "told_by_mail"])
     return user
 
 
 @atomic
 def user_password_set(*, user: User, password: str, actor: Actor, now: datetime) -> User:
-    """Give an account a new password; every token of it ends, and so do its other sessions."""
+    """Give an account a new password; every token it made ends, services' too, and so do its other sessions."""
     errors = password_errors(password=password, user=user)
     if errors:
         raise UnableToChangeAccount(_("The password was not changed."), errors=errors)
@@ -110,62 +101,6 @@ def user_rights_set(
     details = {"active": user.is_active, "staff": user.is_staff, "operator": user.is_superuser}
     audit_record(actor=actor, action="user.rights", now=now, subject=user, details=details)
     return user
-
-
-@atomic
-def token_issue(*, user: User, name: str, now: datetime) -> tuple[AccessToken, str]:
-    """Give out a bearer token; returns it with its secret, which is kept nowhere."""
-    name = " ".join(name.split()) or "API"
-    if len(name) > 80:
-        raise UnableToIssueToken(_("Choose a name of at most 80 characters."), field="name")
-    AccessToken.objects.filter(user=user, expires_at__lte=now).delete()
-    if AccessToken.objects.filter(user=user).count() >= _TOKENS_AT_MOST:
-        raise UnableToIssueToken(
-            _("There are %(count)s live tokens. Revoke one, or wait until one expires.") % {"count": _TOKENS_AT_MOST}
-        )
-    secret = secrets.token_urlsafe(32)
-    token = AccessToken.objects.create(
-        user=user,
-        name=name,
-        digest=secret_digest(secret),
-        created_at=now,
-        last_used_at=now,
-        expires_at=now + TOKEN_LASTS,
-    )
-    audit_record(actor=Actor(user.pk, user.email), action="token.issue", now=now, subject=token)
-    return token, secret
-
-
-def token_use(*, secret: str, now: datetime) -> AccessToken | None:
-    """Return the live token with this secret, its user filled in, and push its end one hour ahead."""
-    token = AccessToken.objects.filter(digest=secret_digest(secret)).first()
-    if token is None or token.expires_at <= now:
-        return None
-    user = User.objects.filter(pk=token.user_id, is_active=True).first()
-    if user is None:
-        return None
-    token.user = user
-    if token.last_used_at is None or now - token.last_used_at >= TOKEN_RENEWED_AFTER:
-        # Conditional: a token that was revoked meanwhile does not come back.
-        AccessToken.objects.filter(pk=token.pk, expires_at__gt=now).update(
-            last_used_at=now, expires_at=now + TOKEN_LASTS
-        )
-        token.last_used_at, token.expires_at = now, now + TOKEN_LASTS
-    return token
-
-
-@atomic
-def token_revoke(*, user: User, token_id: uuid.UUID, actor: Actor, now: datetime) -> None:
-    """End one of the user's tokens at once."""
-    deleted, _rows = AccessToken.objects.filter(pk=token_id, user_id=user.pk).delete()
-    if not deleted:
-        raise NotFound(_("There is no such token."))
-    audit_record(actor=actor, action="token.revoke", now=now, subject=user)
-
-
-def tokens_tidy(*, now: datetime) -> int:
-    """Delete the tokens that have expired."""
-    return AccessToken.objects.filter(expires_at__lte=now).delete()[0]
 
 
 def password_errors(*, password: str, user: User) -> list[FieldError]:

@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Mapping
 from datetime import datetime
 from functools import lru_cache
+from typing import Any
 
 import redis
 from asgiref.sync import async_to_sync
@@ -33,23 +34,31 @@ os.register_at_fork(after_in_child=_client.cache_clear)
 
 
 def live_publish(*, household_id: uuid.UUID, values: Values, now: datetime) -> None:
-    """Send values ({measurement id: {"t": ms, "v": value}}) to whoever watches the household; never an error.
-
-    Writers are not asynchronous, and a loop and a connection for every call would cost more than the message: so it
-    goes out on one plain connection, in the words of the channel layer.
-    """
+    """Send values ({measurement id: {"t": ms, "v": value}}) to whoever watches the household; never an error."""
     message = {
         "type": "live.values",
         "at": int(now.timestamp() * 1000),
         "values": {k: dict(v) for k, v in values.items()},
     }
+    groups_tell(messages={group_of(household_id): message})
+
+
+def groups_tell(*, messages: Mapping[str, Mapping[str, Any]]) -> None:
+    """Send each group of open pages its message; never an error, for what it tells of is stored already.
+
+    Writers are not asynchronous, and a loop and a connection for every call would cost more than the message: so it
+    goes out on one plain connection, in the words of the channel layer.
+    """
     layer = get_channel_layer()
-    group = group_of(household_id)
     try:
         if isinstance(layer, RedisPubSubChannelLayer):
-            _client(settings.REDIS_URL).publish(f"asgi__group__{group}", layer.serialize(message))
+            pipeline = _client(settings.REDIS_URL).pipeline(transaction=False)
+            for group, message in messages.items():
+                pipeline.publish(f"asgi__group__{group}", layer.serialize(dict(message)))
+            pipeline.execute()
         elif layer is not None:
-            async_to_sync(layer.group_send)(group, message)
+            for group, message in messages.items():
+                async_to_sync(layer.group_send)(group, dict(message))
     except (redis.RedisError, OSError) as error:
-        # The values are stored; open pages read their state again within seconds.
-        logger.warning("Open pages were not told of new values: %s", error)
+        # Open pages read their state again by themselves.
+        logger.warning("Open pages were not told the news: %s", error)

@@ -113,6 +113,12 @@ class AccountForm(forms.Form):
         required=False,
         help_text=_("Without it they see a neutral mark instead."),
     )
+    told_on_page = forms.BooleanField(
+        label=_("Show me news on these pages"),
+        required=False,
+        help_text=_("A sale, a refund, a decision on a deposit: a mark in the frame of every page counts them."),
+    )
+    told_by_mail = forms.BooleanField(label=_("Send me the same news by mail"), required=False)
 
 
 class TokenForm(forms.Form):

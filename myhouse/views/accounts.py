@@ -26,7 +26,8 @@ from myhouse.errors import UnableTo
 from myhouse.limits import Limit, limit_clear, limit_hit
 from myhouse.models import User
 from myhouse.selectors.accounts import tokens_of
-from myhouse.services.accounts import THEMES, token_issue, token_revoke, user_change
+from myhouse.services.accounts import THEMES, user_change
+from myhouse.services.tokens import token_issue, token_revoke
 from myhouse.services.sign_up import Wish, sign_up_begin, sign_up_finish, sign_up_read
 from myhouse.templatetags.frame import THEME_COOKIE
 from myhouse.views.account_forms import (
@@ -266,6 +267,8 @@ def _account_values(user: User) -> dict[str, Any]:
         "language": user.language,
         "theme": user.theme,
         "name_shown_to_neighbours": user.name_shown_to_neighbours,
+        "told_on_page": user.told_on_page,
+        "told_by_mail": user.told_by_mail,
     }
 
 
