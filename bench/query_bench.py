@@ -142,9 +142,9 @@ def _stock() -> Stock:
 
     from myhouse.documents.services import SYSTEM
     from myhouse.models import User
-    from myhouse.services.accounts import token_issue
     from myhouse.services.households import household_create
     from myhouse.services.metering import measurement_start, metering_point_create
+    from myhouse.services.tokens import token_issue
     from telemetry.calendar import day_start_ms
     from telemetry.model import Batch, Kind
     from telemetry.services import history_write, quarters_refresh

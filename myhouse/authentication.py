@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from rest_framework.authentication import BaseAuthentication, get_authorization_header
 from rest_framework.exceptions import AuthenticationFailed
 
-from myhouse.services.accounts import token_use
+from myhouse.services.tokens import token_use
 
 if TYPE_CHECKING:
     from rest_framework.request import Request

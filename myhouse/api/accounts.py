@@ -23,7 +23,8 @@ from myhouse.errors import FieldError, Kind, UnableTo
 from myhouse.limits import limit_clear, limit_hit
 from myhouse.models import User
 from myhouse.selectors.accounts import tokens_of
-from myhouse.services.accounts import THEMES, token_issue, token_revoke, user_change
+from myhouse.services.accounts import THEMES, user_change
+from myhouse.services.tokens import token_issue, token_revoke
 from myhouse.views.accounts import SIGN_IN_ACCOUNT, SIGN_IN_ADDRESS
 
 
@@ -39,6 +40,7 @@ class TokenRequest(serializers.Serializer[Any]):
     email = serializers.EmailField()
     password = serializers.CharField(trim_whitespace=False, max_length=128)
     name = serializers.CharField(max_length=80, default="API")
+    code = serializers.CharField(max_length=40, default="", help_text="The code of the second factor, where it is on.")
 
 
 class TokenAnswer(serializers.Serializer[Any]):
@@ -89,6 +91,8 @@ class TokensView(APIView):
         if not isinstance(user, User):
             raise UnableToSignIn(_("E-mail and password do not belong together. Check both."))
         limit_clear(limit=SIGN_IN_ACCOUNT, subject=email, now=now)
+        if factor_on(user=user):
+            _code_check(user=user, code=asked.validated_data["code"], actor=_signing_in(request, user), now=now)
         token, secret = token_issue(user=user, name=asked.validated_data["name"], now=now)
         answer = Response({**TokenAnswer(token).data, "token": secret}, status=201)
         answer.headers["Cache-Control"] = "no-store"

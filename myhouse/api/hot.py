@@ -32,7 +32,7 @@ from myhouse.errors import UnableTo
 from myhouse.models import User
 from myhouse.selectors import readings as selectors
 from myhouse.selectors.readings import Buckets, Source, UnableToRead
-from myhouse.services.accounts import token_use
+from myhouse.services.tokens import token_use
 from telemetry.errors import TelemetryError
 
 REMEMBERED_S = 3.0

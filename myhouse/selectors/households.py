@@ -77,11 +77,13 @@ class Member:
 
 def household_for(*, user: User, household_id: uuid.UUID, now: datetime) -> Access:
     """Open a household for a user, or refuse as if it did not exist. THE gate of all pages and the API."""
-    membership = (
-        Membership.objects.filter(user_id=user.pk, household_id=household_id, starts_at__lte=now, ends_at__gt=now)
-        .order_by("starts_at")
-        .first()
-    )
+    membership = None
+    if user.only_household_id in {None, household_id}:
+        membership = (
+            Membership.objects.filter(user_id=user.pk, household_id=household_id, starts_at__lte=now, ends_at__gt=now)
+            .order_by("starts_at")
+            .first()
+        )
     household = Household.objects.filter(pk=household_id).first() if membership else None
     if membership is None or household is None:
         raise NotFound(_("There is no such household, or it is not yours."))
@@ -96,7 +98,9 @@ def households_of(*, user: User, now: datetime) -> list[Household]:
 def accesses_of(*, user: User, now: datetime) -> list[Access]:
     """List what the user may open now, by the households' names; two queries."""
     memberships = {
-        m.household_id: m for m in Membership.objects.filter(user_id=user.pk, starts_at__lte=now, ends_at__gt=now)
+        m.household_id: m
+        for m in Membership.objects.filter(user_id=user.pk, starts_at__lte=now, ends_at__gt=now)
+        if user.only_household_id in {None, m.household_id}
     }
     households = Household.objects.filter(pk__in=list(memberships)) if memberships else []
     ordered = sorted(households, key=lambda h: (h.name.casefold(), h.pk))

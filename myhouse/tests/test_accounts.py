@@ -5,22 +5,17 @@ from datetime import timedelta
 import pytest
 
 from myhouse.documents.models import OutboxMessage
-from myhouse.errors import NotFound
-from myhouse.models import AccessToken, User
+from myhouse.models import User
 from myhouse.services.accounts import (
     UnableToChangeAccount,
-    UnableToIssueToken,
     UnableToSignUp,
-    token_issue,
-    token_revoke,
-    token_use,
-    tokens_tidy,
     user_change,
     user_password_set,
     user_sign_up,
 )
 from myhouse.services.households import UnableToJoin, invitation_create
 from myhouse.services.sign_up import Wish, sign_up_begin, sign_up_finish, sign_up_invited, sign_up_read
+from myhouse.services.tokens import token_issue, token_use
 from myhouse.tests.factories import NOW, PASSWORD, UserFactory, actor_of, home
 
 pytestmark = pytest.mark.django_db
@@ -212,60 +207,3 @@ def test_a_new_password_ends_all_tokens():
     user_password_set(user=user, password="another long secret", actor=actor_of(user), now=NOW)
 
     assert token_use(secret=secret, now=NOW) is None
-
-
-def test_keeps_the_secret_of_a_token_nowhere():
-    token, secret = token_issue(user=UserFactory(), name="x", now=NOW)
-
-    assert secret not in str(AccessToken.objects.values().get(pk=token.pk))
-
-
-def test_a_token_ends_an_hour_after_its_last_use():
-    _token, secret = token_issue(user=UserFactory(), name="x", now=NOW)
-
-    assert token_use(secret=secret, now=NOW + timedelta(minutes=59)) is not None
-    assert token_use(secret=secret, now=NOW + timedelta(minutes=118)) is not None
-    assert token_use(secret=secret, now=NOW + timedelta(minutes=179)) is None
-
-
-def test_a_busy_token_is_written_at_most_once_a_minute(django_assert_num_queries):
-    _token, secret = token_issue(user=UserFactory(), name="x", now=NOW)
-
-    with django_assert_num_queries(2):
-        token_use(secret=secret, now=NOW + timedelta(seconds=59))
-    with django_assert_num_queries(3):
-        token_use(secret=secret, now=NOW + timedelta(seconds=60))
-
-
-def test_a_token_of_a_closed_account_is_none():
-    user = UserFactory()
-    _token, secret = token_issue(user=user, name="x", now=NOW)
-    User.objects.update(is_active=False)
-
-    assert token_use(secret=secret, now=NOW) is None
-
-
-def test_only_the_own_tokens_can_be_revoked():
-    token, secret = token_issue(user=UserFactory(), name="x", now=NOW)
-    stranger = UserFactory()
-
-    with pytest.raises(NotFound):
-        token_revoke(user=stranger, token_id=token.pk, actor=actor_of(stranger), now=NOW)
-
-    assert token_use(secret=secret, now=NOW) is not None
-
-
-def test_bounds_the_live_tokens_of_an_account():
-    user = UserFactory()
-    for _ in range(50):
-        token_issue(user=user, name="x", now=NOW)
-
-    with pytest.raises(UnableToIssueToken):
-        token_issue(user=user, name="x", now=NOW)
-
-
-def test_tidies_away_tokens_that_ended():
-    token_issue(user=UserFactory(), name="x", now=NOW)
-
-    assert tokens_tidy(now=NOW + timedelta(minutes=59)) == 0
-    assert tokens_tidy(now=NOW + timedelta(hours=1)) == 1

@@ -6,7 +6,7 @@ from django.urls import reverse
 
 from myhouse.documents.services import SYSTEM, audit_record, outbox_put
 from myhouse.models import AuditEntry, Household, User
-from myhouse.services.accounts import token_issue, token_use
+from myhouse.services.tokens import token_issue, token_use
 from myhouse.tests.factories import (
     NOW,
     PASSWORD,

@@ -11,7 +11,7 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from myhouse.models import Membership
-from myhouse.services.accounts import token_issue
+from myhouse.services.tokens import token_issue
 from myhouse.tests.factories import (
     NOW,
     ApplianceFactory,

@@ -8,7 +8,7 @@ from myhouse import tasks
 from myhouse.documents.models import IdempotencyRecord, OutboxMessage
 from myhouse.documents.outbox import mail_put
 from myhouse.models import AccessToken
-from myhouse.services.accounts import token_issue
+from myhouse.services.tokens import token_issue
 from myhouse.tests.factories import NOW, UserFactory
 
 pytestmark = pytest.mark.django_db

@@ -11,10 +11,10 @@ from django.contrib.auth import login, views
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
-from django.urls import path, reverse_lazy
+from django.urls import path, reverse, reverse_lazy
 from django.utils import timezone, translation
 from django.utils.decorators import method_decorator
-from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.http import url_has_allowed_host_and_scheme, urlencode
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
@@ -26,9 +26,11 @@ from myhouse.errors import UnableTo
 from myhouse.limits import Limit, limit_clear, limit_hit
 from myhouse.models import User
 from myhouse.selectors.accounts import tokens_of
+from myhouse.selectors.second_factor import factor_on, factor_state
 from myhouse.services.accounts import THEMES, user_change
-from myhouse.services.tokens import token_issue, token_revoke
+from myhouse.services.second_factor import PASSWORD_AGAIN
 from myhouse.services.sign_up import Wish, sign_up_begin, sign_up_finish, sign_up_read
+from myhouse.services.tokens import token_issue, token_revoke
 from myhouse.templatetags.frame import THEME_COOKIE
 from myhouse.views.account_forms import (
     AccountForm,
@@ -41,12 +43,13 @@ from myhouse.views.account_forms import (
     TokenForm,
 )
 from myhouse.views.gate import actor_from, address_of, form_refuse, user_of
+from myhouse.views.half_sign_in import half_begin
 
 SIGN_IN_ADDRESS = Limit("sign-in-address", tries=60, window_s=300)
 SIGN_IN_ACCOUNT = Limit("sign-in-account", tries=10, window_s=900)
 SIGN_UP_ADDRESS = Limit("sign-up-address", tries=20, window_s=3600)
 MAIL_ACCOUNT = Limit("mail-account", tries=3, window_s=3600)
-_BACKEND = "django.contrib.auth.backends.ModelBackend"
+BACKEND = "django.contrib.auth.backends.ModelBackend"
 _YEAR_S = 365 * 24 * 3600
 
 
@@ -65,11 +68,14 @@ class SignInView(views.LoginView):
         return super().post(request, *args, **kwargs)
 
     def form_valid(self, form: Any) -> HttpResponse:
-        """Start the session in the member's language and brightness."""
+        """Start the session in the member's language and brightness; with a second factor ask for its code first."""
         user: User = form.get_user()
         limit_clear(limit=SIGN_IN_ACCOUNT, subject=user.email, now=timezone.now())
+        if factor_on(user=user):
+            half_begin(self.request, user)
+            return redirect(f"{reverse('sign-in-code')}?{urlencode({'next': self.get_redirect_url()})}")
         response = super().form_valid(form)
-        _preferences_keep(response, user)
+        preferences_keep(response, user)
         return response
 
 
@@ -112,6 +118,11 @@ class PasswordChangeView(views.PasswordChangeView):
     form_class = OwnPasswordForm
     template_name = "accounts/password_change.html"
     success_url = reverse_lazy("account")
+
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Count the try: an open session must not serve to guess the password."""
+        limit_hit(limit=PASSWORD_AGAIN, subject=str(user_of(request).pk), now=timezone.now())
+        return super().post(request, *args, **kwargs)
 
     def form_valid(self, form: Any) -> HttpResponse:
         """Say that it worked on the account page; this session goes on."""
@@ -171,11 +182,11 @@ def sign_up_finish_page(request: HttpRequest, token: str) -> HttpResponse:
 
 def welcome(request: HttpRequest, user: User, household: Any) -> HttpResponse:
     """Sign a new member in and lead on: to the household joined, else to founding one."""
-    login(request, user, backend=_BACKEND)
+    login(request, user, backend=BACKEND)
     if household is not None:
         household_remember(request, household)
     response = redirect("home") if household is not None else redirect("households")
-    _preferences_keep(response, user)
+    preferences_keep(response, user)
     return response
 
 
@@ -194,7 +205,7 @@ def account(request: HttpRequest) -> HttpResponse:
             translation.activate(user.language)
             messages.success(request, _("Your account was changed."))
             response = redirect("account")
-            _preferences_keep(response, user)
+            preferences_keep(response, user)
             return response
     return _account_page(request, form=form)
 
@@ -256,6 +267,7 @@ def _account_page(request: HttpRequest, **extra: Any) -> HttpResponse:
         "form": AccountForm(initial=_account_values(user)),
         "token_form": TokenForm(auto_id="token_%s"),
         "tokens": tokens_of(user=user, now=timezone.now()),
+        "factor": factor_state(user=user),
         **extra,
     }
     return render(request, "accounts/account.html", context)
@@ -283,7 +295,7 @@ def _mail_kept() -> bool:
     return settings.EMAIL_BACKEND == "django.core.mail.backends.filebased.EmailBackend"
 
 
-def _preferences_keep(response: HttpResponse, user: User) -> None:
+def preferences_keep(response: HttpResponse, user: User) -> None:
     """Keep language and brightness in cookies, so that they hold before and after the session."""
     secure = settings.SESSION_COOKIE_SECURE
     response.set_cookie(settings.LANGUAGE_COOKIE_NAME, user.language, max_age=_YEAR_S, samesite="Lax", secure=secure)

@@ -16,9 +16,9 @@ from django.utils import timezone
 from myhouse.api import hot
 from myhouse.models import Membership
 from myhouse.models.households import Role
-from myhouse.services.accounts import token_issue
 from myhouse.services.households import household_create
 from myhouse.services.metering import measurement_start, metering_point_create
+from myhouse.services.tokens import token_issue
 from myhouse.tests.factories import MembershipFactory, UserFactory, actor_of
 from telemetry.model import Batch, Kind
 from telemetry.services import history_write, readings_write

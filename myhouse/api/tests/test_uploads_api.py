@@ -11,8 +11,8 @@ from django.utils import timezone
 
 from myhouse.models import Measurement, Upload
 from myhouse.models.households import Role
-from myhouse.services.accounts import token_issue
 from myhouse.services.households import household_create
+from myhouse.services.tokens import token_issue
 from myhouse.tests.factories import MembershipFactory, UserFactory, actor_of
 from myhouse.uploads import limits, services
 
