@@ -10,6 +10,7 @@ from myhouse.views import (
     households,
     landing,
     operator,
+    second_factor,
     tariffs,
     uploads,
 )
@@ -17,6 +18,7 @@ from myhouse.views import (
 urlpatterns: list[URLPattern | URLResolver] = [
     *landing.urlpatterns,
     *accounts.urlpatterns,
+    *second_factor.urlpatterns,
     *households.urlpatterns,
     *household.urlpatterns,
     *household_settings.urlpatterns,

@@ -19,11 +19,14 @@ from rest_framework.views import APIView
 
 from myhouse.api.fields import Moment
 from myhouse.api.gate import actor_from, user_of
+from myhouse.documents.services import Actor
 from myhouse.errors import FieldError, Kind, UnableTo
 from myhouse.limits import limit_clear, limit_hit
 from myhouse.models import User
 from myhouse.selectors.accounts import tokens_of
+from myhouse.selectors.second_factor import factor_on
 from myhouse.services.accounts import THEMES, user_change
+from myhouse.services.second_factor import UnableToConfirmIdentity, factor_check
 from myhouse.services.tokens import token_issue, token_revoke
 from myhouse.views.accounts import SIGN_IN_ACCOUNT, SIGN_IN_ADDRESS
 
@@ -32,6 +35,17 @@ class UnableToSignIn(UnableTo):
     """Address and password do not belong together; which of the two is wrong is not told."""
 
     kind = Kind.UNAUTHENTICATED
+
+
+def _code_check(request: Request, user: User, code: str) -> None:
+    """Ask for the second factor too: a token must not be easier to get than a session."""
+    if not code:
+        raise UnableToSignIn(_("This account has a second factor: send its code as well."), field="code")
+    actor = Actor(user.pk, user.email, str(request.META.get("REMOTE_ADDR") or "local"))
+    try:
+        factor_check(user=user, code=code, actor=actor, now=timezone.now())
+    except UnableToConfirmIdentity as refusal:
+        raise UnableToSignIn(refusal.message, field="code") from refusal
 
 
 class TokenRequest(serializers.Serializer[Any]):
@@ -92,7 +106,7 @@ class TokensView(APIView):
             raise UnableToSignIn(_("E-mail and password do not belong together. Check both."))
         limit_clear(limit=SIGN_IN_ACCOUNT, subject=email, now=now)
         if factor_on(user=user):
-            _code_check(user=user, code=asked.validated_data["code"], actor=_signing_in(request, user), now=now)
+            _code_check(request, user, asked.validated_data["code"])
         token, secret = token_issue(user=user, name=asked.validated_data["name"], now=now)
         answer = Response({**TokenAnswer(token).data, "token": secret}, status=201)
         answer.headers["Cache-Control"] = "no-store"

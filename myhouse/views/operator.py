@@ -12,6 +12,7 @@ from django.views.decorators.http import require_GET
 
 from myhouse.panels import operator_panels_of
 from myhouse.selectors.mail import mail_is_kept, mails_for, owed
+from myhouse.selectors.second_factor import factor_on
 from myhouse.views.gate import user_of
 
 
@@ -27,6 +28,7 @@ def operator(request: HttpRequest) -> HttpResponse:
     context = {
         "mail_kept": mail_is_kept(),
         "owed": owed(now=now) if user.is_superuser else None,
+        "factor_on": factor_on(user=user),
         "panels": operator_panels_of(user=user, now=now),
     }
     return render(request, "accounts/operator.html", context)
