@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from myhouse.documents.atomic import atomic
@@ -12,6 +13,7 @@ from myhouse.errors import Kind, UnableTo
 from myhouse.lifecycle import Event, lifecycle_tell
 from myhouse.models import Household
 from myhouse.selectors.households import community_of
+from myhouse.services.notices import notice_tell
 
 REASON_LENGTH = 200
 
@@ -66,3 +68,19 @@ def _note(*, household: Household, event: Event, action: str, actor: Actor, now:
         details={"reason": reason} if reason else {},
     )
     lifecycle_tell(event=event, household=household, actor=actor, now=now)
+    notice_tell(
+        text=lambda _language: _news(household, reason),
+        now=now,
+        household=household,
+        url=reverse("household", args=[household.pk]),
+    )
+
+
+def _news(household: Household, reason: str) -> str:
+    """Say what happened, in the language in force."""
+    if reason:
+        return _("%(name)s is suspended: %(reason)s. You can look at everything, but not trade.") % {
+            "name": household.name,
+            "reason": reason.rstrip("."),
+        }
+    return _("%(name)s may trade again.") % {"name": household.name}

@@ -6,7 +6,7 @@ from types import ModuleType
 import pytest
 
 from myhouse.errors import UnableTo
-from myhouse.models import AuditEntry, Household
+from myhouse.models import AuditEntry, Household, Notice
 from myhouse.selectors.households import UnableWhileSuspended, household_require_active
 from myhouse.services.suspension import UnableToSuspend, household_resume, household_suspend
 from myhouse.tests.factories import NOW, CommunityMembershipFactory, UserFactory, actor_of, home
@@ -55,6 +55,19 @@ def test_both_changes_are_in_the_audit_log_of_the_community(actor):
     assert {entry.community_id for entry in entries} == {community_id}
     assert {entry.actor_id for entry in entries} == {actor.user_id}
     assert entries[0].details == {"reason": "Unpaid bills"}
+
+
+def test_the_members_are_told_of_both_changes_in_their_language(actor):
+    member, household = home(name="Lime house", user=UserFactory(language="de"))
+
+    household_suspend(household=household, reason="Unpaid bills.", actor=actor, now=NOW)
+    household_resume(household=household, actor=actor, now=NOW)
+
+    notices = list(Notice.objects.order_by("pk"))
+    assert [notice.user_id for notice in notices] == [member.pk, member.pk]
+    assert "Lime house" in notices[0].text
+    assert "Unpaid bills" in notices[0].text
+    assert notices[0].url == f"/households/{household.pk}/"
 
 
 def test_refuses_to_suspend_twice_and_to_resume_what_is_not_suspended(actor):
