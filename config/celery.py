@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import logging
 import os
+from traceback import format_tb
 from typing import Any
 
 from celery import Celery, signals
+
+logger = logging.getLogger(__name__)
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
@@ -22,6 +26,35 @@ APPS_WITH_TASKS = ("config", "telemetry", "myhouse", "devices", "marketplace")
 @signals.setup_logging.connect
 def _leave_logging_alone(**_: Any) -> None:
     """Keep Django's LOGGING: with a receiver on this signal Celery installs no handlers of its own."""
+
+
+@signals.task_failure.connect
+def _failure_keep(
+    sender: Any = None,
+    exception: BaseException | None = None,
+    args: Any = (),
+    kwargs: Any = None,
+    traceback: Any = None,
+    **_: Any,
+) -> None:
+    """Write a failed task down where operators see it; a fault here must not hide the failure itself."""
+    from django.utils import timezone
+
+    from myhouse.services.failures import failure_record
+
+    if sender is None or exception is None:
+        return
+    try:
+        failure_record(
+            name=sender.name,
+            args=args or (),
+            kwargs=kwargs or {},
+            error=exception,
+            traceback="".join(format_tb(traceback)),
+            now=timezone.now(),
+        )
+    except Exception:
+        logger.exception("The failure of %s could not be written down.", sender.name)
 
 
 def beat_schedule() -> dict[str, dict[str, Any]]:

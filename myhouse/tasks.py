@@ -36,3 +36,4 @@ def records_tidy() -> None:
     tokens_tidy(now=now)
     notices_tidy(now=now)
     uploads_tidy(now=now)
+    failures_tidy(now=now)

@@ -1,0 +1,145 @@
+"""Background tasks that failed: written down, started again or dismissed by an operator, forgotten in time."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from celery import current_app
+from django.db import IntegrityError
+from django.db.models import F
+from django.utils.translation import gettext as _
+from kombu.exceptions import KombuError, OperationalError
+
+from myhouse.documents.atomic import atomic
+from myhouse.documents.base import FOREVER
+from myhouse.documents.services import Actor, audit_record
+from myhouse.errors import Busy, Kind, UnableTo
+from myhouse.models import FailedTask
+from myhouse.models.failures import FailureOutcome
+
+ARGUMENTS_LENGTH = 4_000
+ERROR_LENGTH = 300
+TRACEBACK_LENGTH = 8_000
+KEPT = timedelta(days=30)
+# Words in the name of an argument whose value nobody may read later.
+_SECRET_WORDS = ("password", "secret", "token", "key", "authorization", "cookie", "body", "payload")
+
+
+class UnableToSettleFailure(UnableTo):
+    """The failure cannot be started again or dismissed."""
+
+    kind = Kind.CONFLICT
+
+
+def failure_record(
+    *,
+    name: str,
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any],
+    error: BaseException,
+    traceback: str,
+    now: datetime,
+) -> None:
+    """Write down that a task failed; the same one failing again counts up while nobody has settled it."""
+    arguments = {"args": list(args), "kwargs": dict(kwargs)}
+    fingerprint = hashlib.sha256(f"{name} {_text(arguments)}".encode()).hexdigest()
+    kept, whole = _bounded(arguments)
+    said = f"{type(error).__name__}: {error}"[:ERROR_LENGTH]
+    failure = FailedTask(
+        name=name[:120],
+        fingerprint=fingerprint,
+        arguments=kept,
+        repeatable=whole,
+        error=said,
+        # The end of a traceback says most.
+        traceback=traceback[-TRACEBACK_LENGTH:],
+        first_at=now,
+        at=now,
+    )
+    try:
+        if not _count_up(failure):
+            _insert(failure)
+    except IntegrityError:
+        # Another worker wrote the same failure in between.
+        _count_up(failure)
+
+
+@atomic
+def failure_retry(*, failure: FailedTask, actor: Actor, now: datetime) -> FailedTask:
+    """Start the task again with the arguments it had; a second failure is written down as a new one."""
+    if not failure.repeatable:
+        raise UnableToSettleFailure(
+            _("The arguments of this task are not kept whole. Do what it was for again, and dismiss the failure.")
+        )
+    _settle(failure=failure, outcome=FailureOutcome.RETRIED, action="task.retry", actor=actor, now=now)
+    try:
+        # Within the transaction: what no broker takes is not marked as started.
+        current_app.send_task(
+            failure.name,
+            args=failure.arguments.get("args", []),
+            kwargs=failure.arguments.get("kwargs", {}),
+            retry=False,
+            ignore_result=True,
+        )
+    except (KombuError, OperationalError, OSError) as error:
+        raise Busy(_("The tasks' broker does not answer. Try again shortly."), retry_after_s=10) from error
+    return failure
+
+
+@atomic
+def failure_dismiss(*, failure: FailedTask, actor: Actor, now: datetime) -> FailedTask:
+    """Mark a failure as seen; should the task fail again, it is written down as a new one."""
+    _settle(failure=failure, outcome=FailureOutcome.DISMISSED, action="task.dismiss", actor=actor, now=now)
+    return failure
+
+
+def failures_tidy(*, now: datetime) -> int:
+    """Delete the failures of long ago."""
+    return FailedTask.objects.filter(at__lt=now - KEPT).delete()[0]
+
+
+def _settle(*, failure: FailedTask, outcome: FailureOutcome, action: str, actor: Actor, now: datetime) -> None:
+    changed = FailedTask.objects.filter(pk=failure.pk, settled_at=FOREVER).update(settled_at=now, outcome=outcome)
+    if changed != 1:
+        raise UnableToSettleFailure(_("This failure is settled already."))
+    failure.settled_at, failure.outcome = now, outcome
+    audit_record(actor=actor, action=action, now=now, subject=failure, details={"task": failure.name})
+
+
+def _count_up(failure: FailedTask) -> bool:
+    return bool(
+        FailedTask.objects.filter(fingerprint=failure.fingerprint, settled_at=FOREVER).update(
+            times=F("times") + 1, at=failure.at, error=failure.error, traceback=failure.traceback
+        )
+    )
+
+
+@atomic
+def _insert(failure: FailedTask) -> None:
+    failure.save(force_insert=True)
+
+
+def _bounded(arguments: dict[str, Any]) -> tuple[dict[str, Any], bool]:
+    """Return what may be kept of the arguments, and whether that is all of them."""
+    named = arguments["kwargs"]
+    open_ones = {name: value for name, value in named.items() if not _is_secret(name)}
+    kept = {"args": arguments["args"], "kwargs": open_ones}
+    try:
+        text = json.dumps(kept)
+    except (TypeError, ValueError):
+        return {}, False
+    if len(text) > ARGUMENTS_LENGTH:
+        return {}, False
+    return kept, len(open_ones) == len(named)
+
+
+def _is_secret(name: str) -> bool:
+    return any(word in name.lower() for word in _SECRET_WORDS)
+
+
+def _text(arguments: dict[str, Any]) -> str:
+    return json.dumps(arguments, sort_keys=True, default=repr)
