@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from myhouse.documents.idempotency import records_forget
 from myhouse.documents.outbox import outbox_flush, outbox_tidy
+from myhouse.services.failures import failures_tidy
 from myhouse.services.notices import notices_tidy
 from myhouse.services.tokens import tokens_tidy
 from myhouse.uploads.services import uploads_tidy
