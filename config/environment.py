@@ -27,6 +27,8 @@ class Environment:
     email_url: str
     log_format: str
     log_level: str
+    api_reads_per_minute: int
+    api_writes_per_minute: int
     demo_homes: int
     demo_days: int | None
 
@@ -56,6 +58,8 @@ def environment_read() -> Environment:
         email_url=env.str("EMAIL_URL", ""),
         log_format=env.str("LOG_FORMAT", "console"),
         log_level=env.str("LOG_LEVEL", "INFO"),
+        api_reads_per_minute=env.int("API_READS_PER_MINUTE", 600),
+        api_writes_per_minute=env.int("API_WRITES_PER_MINUTE", 120),
         demo_homes=env.int("MYHOUSE_DEMO_HOMES", 20),
         # Nothing: from the first day of this month a year ago.
         demo_days=env.int("MYHOUSE_DEMO_DAYS", None),

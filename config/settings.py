@@ -196,6 +196,12 @@ REST_FRAMEWORK: dict[str, Any] = {
     "EXCEPTION_HANDLER": "config.errors.problem_details",
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
 }
+# Requests a minute: of one token (or signed-in browser) and, before there is one, of one address.
+API_RATES = {
+    "read": ENVIRONMENT.api_reads_per_minute,
+    "write": ENVIRONMENT.api_writes_per_minute,
+    "anonymous": 30,
+}
 SPECTACULAR_SETTINGS = {
     "TITLE": "MyHouse API",
     "VERSION": "1",

@@ -10,7 +10,6 @@ from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from devices.models import Device, DeviceKind, KeySlot, SwapAnswer
 from devices.selectors import (
@@ -25,9 +24,9 @@ from devices.services.channels import Binding, channel_bind
 from devices.services.keys import device_key_issue, device_key_revoke, device_key_rotate
 from devices.services.registry import device_disable, device_enable, device_register
 from devices.services.swaps import swap_question_answer
-from myhouse.documents.services import Actor
-from myhouse.models import User
+from myhouse.api.gate import ApiView, actor_from, user_of
 from myhouse.models.metering import Quantity
+from myhouse.scopes import Scope, by_method
 from myhouse.selectors.households import household_for
 from myhouse.selectors.metering import point_for
 
@@ -69,17 +68,6 @@ class AnswerBody(serializers.Serializer[Any]):
     answer = serializers.ChoiceField(choices=[SwapAnswer.SWAP, SwapAnswer.RESET, SwapAnswer.FAULT])
 
 
-def actor_of(request: Request) -> Actor:
-    """Return who asks, for the audit log."""
-    return Actor(user_id=request.user.pk, label=str(request.user), address=request.META.get("REMOTE_ADDR") or "")
-
-
-def user_of(request: Request) -> User:
-    """Return who asks; the permission classes have let nobody else through."""
-    assert isinstance(request.user, User)
-    return request.user
-
-
 def checked(serializer: type[serializers.Serializer[Any]], data: Any) -> dict[str, Any]:
     """Return the request's fields in their types, or raise naming those that cannot be accepted."""
     bound = serializer(data=data)
@@ -115,8 +103,10 @@ def device_json(state: DeviceState) -> dict[str, Any]:
     }
 
 
-class Devices(APIView):
+class Devices(ApiView):
     """The devices of the user's households."""
+
+    scopes = by_method(read=Scope.DEVICES_READ, write=Scope.DEVICES_WRITE)
 
     @extend_schema(parameters=[ListQuery], responses={200: dict})
     def get(self, request: Request) -> Response:
@@ -129,7 +119,7 @@ class Devices(APIView):
     def post(self, request: Request) -> Response:
         """Register a device; its primary key is in this answer and never shown again."""
         body = checked(Registration, request.data)
-        now, actor = timezone.now(), actor_of(request)
+        now, actor = timezone.now(), actor_from(request)
         access = household_for(user=user_of(request), household_id=body["household"], now=now)
         access.require_change()
         device = device_register(
@@ -155,8 +145,10 @@ def opened(request: Request, device_id: uuid.UUID, *, change: bool) -> tuple[Dev
     return device, device_state(device=device, household=access.household)
 
 
-class OneDevice(APIView):
+class OneDevice(ApiView):
     """One device."""
+
+    scopes = by_method(read=Scope.DEVICES_READ, write=Scope.DEVICES_WRITE)
 
     @extend_schema(responses={200: dict})
     def get(self, request: Request, device_id: uuid.UUID) -> Response:
@@ -169,35 +161,41 @@ class OneDevice(APIView):
         body = checked(SwitchBody, request.data)
         device, _state = opened(request, device_id, change=True)
         switch = device_enable if body["enabled"] else device_disable
-        switch(device=device, actor=actor_of(request), now=timezone.now())
+        switch(device=device, actor=actor_from(request), now=timezone.now())
         return Response(device_json(opened(request, device_id, change=False)[1]))
 
 
-class Keys(APIView):
+class Keys(ApiView):
     """The keys of a device."""
+
+    scopes = by_method(read=Scope.DEVICES_READ, write=Scope.DEVICES_WRITE)
 
     @extend_schema(request=None, responses={201: dict})
     def post(self, request: Request, device_id: uuid.UUID) -> Response:
         """Rotate: a new key beside the newest one, which keeps working. The key is never shown again."""
         device, _state = opened(request, device_id, change=True)
-        key, secret = device_key_rotate(device=device, actor=actor_of(request), now=timezone.now())
+        key, secret = device_key_rotate(device=device, actor=actor_from(request), now=timezone.now())
         return Response({"slot": key.slot, "key": secret}, status=201)
 
 
-class OneKey(APIView):
+class OneKey(ApiView):
     """One key of a device, by its slot."""
+
+    scopes = by_method(read=Scope.DEVICES_READ, write=Scope.DEVICES_WRITE)
 
     @extend_schema(responses={204: None})
     def delete(self, request: Request, device_id: uuid.UUID, slot: str) -> Response:
         """Revoke a key at once."""
         device, _state = opened(request, device_id, change=True)
         key = device_key_held(device=device, slot=slot)
-        device_key_revoke(key=key, actor=actor_of(request), now=timezone.now())
+        device_key_revoke(key=key, actor=actor_from(request), now=timezone.now())
         return Response(status=204)
 
 
-class Channels(APIView):
+class Channels(ApiView):
     """The points of a device."""
+
+    scopes = by_method(read=Scope.DEVICES_READ, write=Scope.DEVICES_WRITE)
 
     @extend_schema(request=ChannelBody, responses={201: dict})
     def post(self, request: Request, device_id: uuid.UUID) -> Response:
@@ -206,12 +204,14 @@ class Channels(APIView):
         device, state = opened(request, device_id, change=True)
         point = point_for(household=state.household, point_id=body["metering_point"])
         binding = Binding(name=body["name"], metering_point=point, quantity=body["quantity"])
-        channel = channel_bind(device=device, binding=binding, actor=actor_of(request), now=timezone.now())
+        channel = channel_bind(device=device, binding=binding, actor=actor_from(request), now=timezone.now())
         return Response({"name": channel.name, "measurement": channel.measurement_id}, status=201)
 
 
-class SwapQuestions(APIView):
+class SwapQuestions(ApiView):
     """The question why a register went back."""
+
+    scopes = by_method(read=Scope.DEVICES_READ, write=Scope.DEVICES_WRITE)
 
     @extend_schema(request=AnswerBody, responses={200: dict})
     def post(self, request: Request, question_id: uuid.UUID) -> Response:
@@ -220,5 +220,5 @@ class SwapQuestions(APIView):
         now = timezone.now()
         question, access = swap_question_for(user=user_of(request), question_id=question_id, now=now)
         access.require_change()
-        answered = swap_question_answer(question=question, answer=body["answer"], actor=actor_of(request), now=now)
+        answered = swap_question_answer(question=question, answer=body["answer"], actor=actor_from(request), now=now)
         return Response({"id": answered.pk, "answer": answered.answer})

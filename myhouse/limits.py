@@ -27,7 +27,15 @@ class Limit:
     window_s: int
 
 
-def limit_hit(*, limit: Limit, subject: str, now: datetime) -> None:
+@dataclass(frozen=True)
+class Hit:
+    """How many tries are left in this window, and when it ends."""
+
+    left: int
+    ends_in_s: int
+
+
+def limit_hit(*, limit: Limit, subject: str, now: datetime) -> Hit:
     """Count one try; refuse it when there were too many, saying how long to wait."""
     key, left_s = _key(limit, subject, now)
     try:
@@ -44,6 +52,7 @@ def limit_hit(*, limit: Limit, subject: str, now: datetime) -> None:
             -(-left_s // 60),
         )
         raise TooMany(message % {"minutes": -(-left_s // 60)}, retry_after_s=left_s)
+    return Hit(left=limit.tries - count, ends_in_s=left_s)
 
 
 def limit_clear(*, limit: Limit, subject: str, now: datetime) -> None:

@@ -39,3 +39,5 @@ def by_method(*, read: Scope | None = None, write: Scope | None = None) -> Scope
 
 # What belongs to the person alone: tokens, the account, who else may enter.
 CLOSED = by_method()
+# What a view has that says nothing: as closed, but found by a test.
+UNDECLARED = by_method()

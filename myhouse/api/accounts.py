@@ -15,14 +15,14 @@ from rest_framework import serializers
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from myhouse.api.fields import Moment
-from myhouse.api.gate import actor_from, user_of
+from myhouse.api.gate import ApiView, actor_from, user_of
 from myhouse.documents.services import Actor
 from myhouse.errors import FieldError, Kind, UnableTo
 from myhouse.limits import limit_clear, limit_hit
 from myhouse.models import User
+from myhouse.scopes import CLOSED
 from myhouse.selectors.accounts import tokens_of
 from myhouse.selectors.second_factor import factor_on
 from myhouse.services.accounts import THEMES, user_change
@@ -79,8 +79,10 @@ class TokenList(serializers.Serializer[Any]):
     results = TokenAnswer(many=True)
 
 
-class TokensView(APIView):
+class TokensView(ApiView):
     """Tokens: give one out for e-mail and password, list the live ones."""
+
+    scopes = CLOSED
 
     def get_permissions(self) -> list[Any]:
         """Giving out needs no token yet."""
@@ -119,8 +121,10 @@ class TokensView(APIView):
         return Response({"results": TokenAnswer(tokens, many=True).data})
 
 
-class TokenView(APIView):
+class TokenView(ApiView):
     """One token."""
+
+    scopes = CLOSED
 
     @extend_schema(tags=["account"], responses={204: None}, summary="Revoke a token")
     def delete(self, request: Request, token_id: uuid.UUID) -> Response:
@@ -141,8 +145,10 @@ class MeAnswer(serializers.Serializer[User]):
     created_at = Moment(read_only=True)
 
 
-class MeView(APIView):
+class MeView(ApiView):
     """The user himself."""
+
+    scopes = CLOSED
 
     @extend_schema(tags=["account"], responses=MeAnswer, summary="Read your account")
     def get(self, request: Request) -> Response:

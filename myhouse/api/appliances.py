@@ -16,6 +16,7 @@ from myhouse.api.gate import IDEMPOTENCY_KEY, MemberView, actor_from, answer_onc
 from myhouse.appliances_rules import Basis
 from myhouse.models import Appliance, Household, MeteringPoint
 from myhouse.models.appliances import ApplianceKind
+from myhouse.scopes import Scope, by_method
 from myhouse.selectors.appliances import appliance_for, expected
 from myhouse.selectors.households import Access
 from myhouse.selectors.metering import point_for
@@ -124,6 +125,8 @@ def _point(household: Household, point_id: uuid.UUID | None) -> MeteringPoint | 
 class AppliancesView(MemberView):
     """The appliances of a household."""
 
+    scopes = by_method(read=Scope.HOUSEHOLD_READ, write=Scope.HOUSEHOLD_WRITE)
+
     @extend_schema(tags=TAG, responses=ExpectedAnswer, summary="Read appliances and the expected day")
     def get(self, request: Request, household_id: uuid.UUID) -> Response:
         """Return counts, own appliances and what they are expected to use and make on a mean day."""
@@ -156,6 +159,8 @@ class AppliancesView(MemberView):
 class CountsView(MemberView):
     """The counted kinds."""
 
+    scopes = by_method(read=Scope.HOUSEHOLD_READ, write=Scope.HOUSEHOLD_WRITE)
+
     @extend_schema(tags=TAG, request=CountsFields, responses=ExpectedAnswer, summary="Set the counts")
     def put(self, request: Request, household_id: uuid.UUID) -> Response:
         """Set how many there are of the given kinds; answers the new expected day."""
@@ -173,6 +178,8 @@ class CountsView(MemberView):
 
 class KindMeterView(MemberView):
     """The meter of a counted kind."""
+
+    scopes = by_method(read=Scope.HOUSEHOLD_READ, write=Scope.HOUSEHOLD_WRITE)
 
     @extend_schema(tags=TAG, request=MeterFields, responses=ExpectedAnswer, summary="Set the meter of a kind")
     def put(self, request: Request, household_id: uuid.UUID) -> Response:
@@ -192,6 +199,8 @@ class KindMeterView(MemberView):
 
 class OneApplianceView(MemberView):
     """One appliance of the household's own."""
+
+    scopes = by_method(read=Scope.HOUSEHOLD_READ, write=Scope.HOUSEHOLD_WRITE)
 
     @extend_schema(tags=TAG, request=OwnFields, responses=OwnFields, summary="Change an own appliance")
     def patch(self, request: Request, household_id: uuid.UUID, appliance_id: uuid.UUID) -> Response:

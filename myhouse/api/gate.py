@@ -1,20 +1,31 @@
-"""How an API view gets at its user, household and clock, and answers a repeated request once."""
+"""The door of the API: who asks, how often, with which right, for which household; and what is answered twice."""
 
 from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
-from typing import Any, cast
+from hashlib import blake2b
+from http import HTTPStatus
+from typing import Any, ClassVar, cast
 
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.template.response import SimpleTemplateResponse
 from django.utils import timezone
+from django.utils.cache import get_conditional_response, patch_vary_headers
+from django.utils.translation import gettext as _
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from myhouse.api.throttle import request_count
 from myhouse.documents.idempotency import once
 from myhouse.documents.services import Actor
-from myhouse.models import User
+from myhouse.errors import NotAllowed
+from myhouse.models import AccessToken, User
+from myhouse.models.accounts import TokenKind
+from myhouse.scopes import UNDECLARED, Scope, ScopesByMethod
 from myhouse.selectors.households import Access, household_for
 
 # What a creating operation takes; for the API's description.
@@ -34,8 +45,35 @@ def user_of(request: Request) -> User:
 
 def actor_from(request: Request) -> Actor:
     """Say who asks, from which address, for the audit log."""
-    user = user_of(request)
-    return Actor(user_id=user.pk, label=user.email, address=str(request.META.get("REMOTE_ADDR") or "local"))
+    user, label = user_of(request), user_of(request).email
+    if isinstance(request.auth, AccessToken) and request.auth.kind == TokenKind.SERVICE:
+        label = f"{request.auth.name} ({label})"[:160]
+    return Actor(user_id=user.pk, label=label, address=str(request.META.get("REMOTE_ADDR") or "local"))
+
+
+def scope_require(token: AccessToken, scope: Scope | None) -> None:
+    """Refuse a service what its token does not name; a person's own token may do all that the person may."""
+    if token.kind != TokenKind.SERVICE:
+        return
+    if scope is None:
+        raise NotAllowed(_("Service tokens cannot do this. Use the token of an owner."))
+    if scope not in token.scopes:
+        raise NotAllowed(_("This service token lacks the scope “%(scope)s”.") % {"scope": scope.value})
+
+
+def repeated(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+    """Name what a read answers by its content (ETag); answer 304 to who names it as known (If-None-Match)."""
+    if request.method not in {"GET", "HEAD"} or response.status_code != HTTPStatus.OK:
+        return response
+    response.headers.setdefault("Cache-Control", "private, no-cache")
+    patch_vary_headers(response, ["Authorization"])
+    if not isinstance(response, HttpResponse) or "no-store" in response.headers["Cache-Control"]:
+        return response
+    if isinstance(response, SimpleTemplateResponse):
+        response.render()
+    tag = f'"{blake2b(response.content, digest_size=12).hexdigest()}"'
+    response.headers["ETag"] = tag
+    return get_conditional_response(request, tag, None, response) or response
 
 
 def household_open(request: Request, household_id: uuid.UUID) -> Access:
@@ -55,7 +93,25 @@ def answer_once(request: Request, run: Callable[[], tuple[int, Any]]) -> Respons
     return Response(answer.body, status=answer.status, headers=headers)
 
 
-class HouseholdView(APIView):
+class ApiView(APIView):
+    """The base of every view of the API: counted, closed to service tokens unless it says otherwise, told apart."""
+
+    # Each view says itself which scope its methods need, or that it is CLOSED; a test finds those that do not.
+    scopes: ClassVar[ScopesByMethod] = UNDECLARED
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Let in who is signed in, not too often, and a service only where its token says so."""
+        super().initial(request, *args, **kwargs)
+        self.headers.update(request_count(request))
+        if isinstance(request.auth, AccessToken):
+            scope_require(request.auth, self.scopes.get(str(request.method)))
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """Answer; a read that would repeat what the client has is answered with 304."""
+        return repeated(request, super().dispatch(request, *args, **kwargs))
+
+
+class HouseholdView(ApiView):
     """A view below /households/<household_id>/; `self.access` is opened before the method runs."""
 
     access: Access

@@ -22,17 +22,21 @@ from typing import Any, cast
 
 import msgspec
 import numpy as np
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from rest_framework.exceptions import APIException, MethodNotAllowed, NotAuthenticated
 from rest_framework.settings import api_settings
 
+from myhouse.api.gate import scope_require
+from myhouse.api.throttle import MinuteCounter
+from myhouse.authentication import token_authenticate
 from myhouse.errors import UnableTo
-from myhouse.models import User
+from myhouse.models import AccessToken, User
+from myhouse.scopes import Scope
 from myhouse.selectors import readings as selectors
 from myhouse.selectors.readings import Buckets, Source, UnableToRead
-from myhouse.services.tokens import token_use
 from telemetry.errors import TelemetryError
 
 REMEMBERED_S = 3.0
@@ -89,13 +93,14 @@ class _Memory:
             self._kept.clear()
 
 
-_users = _Memory()
+_tokens = _Memory()
 _sources = _Memory()
+_counter = MinuteCounter()
 
 
 def forget() -> None:
     """Forget remembered tokens and memberships of this process at once."""
-    _users.forget()
+    _tokens.forget()
     _sources.forget()
 
 
@@ -104,8 +109,7 @@ def _read(request: HttpRequest, measurement_id: uuid.UUID, answer: Callable[[Sou
     if request.method not in {"GET", "HEAD"}:
         return _refused(MethodNotAllowed(str(request.method)))
     try:
-        user = _user_of(request)
-        source = _source_of(user, measurement_id)
+        source = _source_of(_user_of(request), measurement_id)
         body = answer(source, request.GET)
     except (UnableTo, TelemetryError, APIException) as error:
         return _refused(error)
@@ -121,18 +125,17 @@ def _user_of(request: HttpRequest) -> User:
     if scheme.lower() != "bearer" or not secret:
         raise NotAuthenticated
     digest = hashlib.sha256(secret.encode()).digest()
-    known: User | None = _users.get(digest)
-    if known is not None:
-        return known
-    token = token_use(secret=secret, now=timezone.now())
+    token: AccessToken | None = _tokens.get(digest)
     if token is None:
-        raise NotAuthenticated(_("The token is wrong, revoked or expired. Get a new one at /api/v1/tokens."))
-    user: User = _users.put(digest, token.user)
-    return user
+        address = str(request.META.get("REMOTE_ADDR") or "local")
+        token = _tokens.put(digest, token_authenticate(secret=secret, address=address, now=timezone.now()))
+    _counter.hit(digest, tries=settings.API_RATES["read"])
+    scope_require(token, Scope.READINGS_READ)
+    return token.user
 
 
 def _source_of(user: User, measurement_id: uuid.UUID) -> Source:
-    key = (user.pk, measurement_id)
+    key = (user.pk, user.only_household_id, measurement_id)
     known: Source | None = _sources.get(key)
     if known is not None:
         return known

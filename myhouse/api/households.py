@@ -11,12 +11,12 @@ from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from myhouse.api.fields import Moment
-from myhouse.api.gate import IDEMPOTENCY_KEY, HouseholdView, MemberView, actor_from, answer_once, user_of
+from myhouse.api.gate import IDEMPOTENCY_KEY, ApiView, HouseholdView, MemberView, actor_from, answer_once, user_of
 from myhouse.limits import limit_hit
 from myhouse.models.households import Role
+from myhouse.scopes import CLOSED, Scope, by_method
 from myhouse.selectors.households import Access, accesses_of, community_of, household_for, invitations_of, members_of
 from myhouse.services.households import (
     household_change,
@@ -73,8 +73,10 @@ def _household(access: Access) -> dict[str, Any]:
     return dict(HouseholdAnswer(values).data)
 
 
-class HouseholdsView(APIView):
+class HouseholdsView(ApiView):
     """The user's households."""
+
+    scopes = by_method(read=Scope.HOUSEHOLD_READ)
 
     @extend_schema(tags=TAG, responses=HouseholdList, summary="List your households")
     def get(self, request: Request) -> Response:
@@ -105,6 +107,8 @@ class HouseholdsView(APIView):
 
 class OneHouseholdView(HouseholdView):
     """One household."""
+
+    scopes = by_method(read=Scope.HOUSEHOLD_READ, write=Scope.HOUSEHOLD_WRITE)
 
     @extend_schema(tags=TAG, responses=HouseholdAnswer, summary="Read a household")
     def get(self, request: Request, household_id: uuid.UUID) -> Response:
@@ -155,6 +159,8 @@ def _members(access: Access) -> list[dict[str, Any]]:
 class MembersView(MemberView):
     """The members of a household."""
 
+    scopes = by_method(read=Scope.HOUSEHOLD_READ)
+
     @extend_schema(tags=TAG, responses=MemberList, summary="List the members")
     def get(self, request: Request, household_id: uuid.UUID) -> Response:
         """List who belongs to the household now, owners first."""
@@ -163,6 +169,8 @@ class MembersView(MemberView):
 
 class OneMemberView(HouseholdView):
     """One member."""
+
+    scopes = CLOSED
 
     @extend_schema(tags=TAG, request=MemberAnswer, responses=MemberAnswer, summary="Change a member's rights")
     def patch(self, request: Request, household_id: uuid.UUID, membership_id: uuid.UUID) -> Response:
@@ -223,6 +231,8 @@ class InvitationList(serializers.Serializer[Any]):
 class InvitationsView(MemberView):
     """The open invitations of a household, for its owners."""
 
+    scopes = CLOSED
+
     @extend_schema(tags=TAG, responses=InvitationList, summary="List the open invitations")
     def get(self, request: Request, household_id: uuid.UUID) -> Response:
         """List what can still be used, the newest first."""
@@ -252,6 +262,8 @@ class InvitationsView(MemberView):
 class OneInvitationView(MemberView):
     """One invitation."""
 
+    scopes = CLOSED
+
     @extend_schema(tags=TAG, responses={204: None}, summary="Revoke an invitation")
     def delete(self, request: Request, household_id: uuid.UUID, invitation_id: uuid.UUID) -> Response:
         """Make its link useless."""
@@ -270,8 +282,10 @@ class AcceptFields(serializers.Serializer[Any]):
     secret = serializers.CharField(max_length=100)
 
 
-class AcceptView(APIView):
+class AcceptView(ApiView):
     """Accepting an invitation."""
+
+    scopes = CLOSED
 
     @extend_schema(tags=TAG, request=AcceptFields, responses={201: HouseholdAnswer}, summary="Join by an invitation")
     def post(self, request: Request) -> Response:

@@ -17,6 +17,7 @@ from myhouse.api.fields import Moment
 from myhouse.api.gate import IDEMPOTENCY_KEY, MemberView, actor_from, answer_once
 from myhouse.errors import NotFound
 from myhouse.models.metering import PointRole, Quantity
+from myhouse.scopes import Scope, by_method
 from myhouse.selectors.metering import batteries_of, measurements_of, point_for, points_of
 from myhouse.services.metering import (
     BatteryTerms,
@@ -110,6 +111,8 @@ class MeasurementList(serializers.Serializer[Any]):
 class PointsView(MemberView):
     """The metering points of a household."""
 
+    scopes = by_method(read=Scope.HOUSEHOLD_READ, write=Scope.HOUSEHOLD_WRITE)
+
     @extend_schema(tags=TAG, responses=PointList, summary="List the metering points")
     def get(self, request: Request, household_id: uuid.UUID) -> Response:
         """List where the household is measured."""
@@ -148,6 +151,8 @@ class PointsView(MemberView):
 class OnePointView(MemberView):
     """One metering point."""
 
+    scopes = by_method(read=Scope.HOUSEHOLD_READ, write=Scope.HOUSEHOLD_WRITE)
+
     @extend_schema(tags=TAG, responses=PointFields, summary="Read a metering point")
     def get(self, request: Request, household_id: uuid.UUID, point_id: uuid.UUID) -> Response:
         """Return one metering point."""
@@ -176,6 +181,8 @@ class OnePointView(MemberView):
 
 class MeasurementsView(MemberView):
     """What is measured at one metering point."""
+
+    scopes = by_method(read=Scope.HOUSEHOLD_READ, write=Scope.HOUSEHOLD_WRITE)
 
     @extend_schema(tags=TAG, responses=MeasurementList, summary="List the measurements of a point")
     def get(self, request: Request, household_id: uuid.UUID, point_id: uuid.UUID) -> Response:
@@ -225,6 +232,8 @@ class MeasurementsView(MemberView):
 class BatteriesView(MemberView):
     """The batteries of a household."""
 
+    scopes = by_method(read=Scope.HOUSEHOLD_READ, write=Scope.HOUSEHOLD_WRITE)
+
     @extend_schema(tags=TAG, responses=BatteryList, summary="List the batteries")
     def get(self, request: Request, household_id: uuid.UUID) -> Response:
         """List the household's batteries."""
@@ -234,6 +243,8 @@ class BatteriesView(MemberView):
 
 class OneBatteryView(MemberView):
     """One battery."""
+
+    scopes = by_method(read=Scope.HOUSEHOLD_READ, write=Scope.HOUSEHOLD_WRITE)
 
     @extend_schema(tags=TAG, request=BatteryFields, responses=BatteryAnswer, summary="Change a battery")
     def put(self, request: Request, household_id: uuid.UUID, battery_id: uuid.UUID) -> Response:

@@ -16,12 +16,12 @@ from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_sche
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from myhouse.api import hot
-from myhouse.api.gate import user_of
+from myhouse.api.gate import ApiView, user_of
 from myhouse.errors import NotFound
 from myhouse.exports import Cell, Column, Table, UnableToExport, table_csv, table_xlsx
+from myhouse.scopes import Scope, by_method
 from myhouse.selectors import readings as selectors
 from myhouse.selectors.households import household_for
 from myhouse.selectors.readings import Source, UnableToRead
@@ -130,8 +130,10 @@ _BUCKET = OpenApiParameter(
 )
 
 
-class MeasurementsView(APIView):
+class MeasurementsView(ApiView):
     """What a household measures."""
+
+    scopes = by_method(read=Scope.READINGS_READ)
 
     @extend_schema(
         operation_id="measurements_list",
@@ -178,8 +180,10 @@ def _described(source: Source) -> dict[str, Any]:
     }
 
 
-class LatestView(APIView):
+class LatestView(ApiView):
     """The newest value of everything a household measures."""
+
+    scopes = by_method(read=Scope.READINGS_READ)
 
     @extend_schema(operation_id="latest", responses=LatestListSerializer)
     def get(self, request: Request, household_id: uuid.UUID) -> Response:
@@ -203,16 +207,20 @@ class LatestView(APIView):
         return Response({"latest": rows})
 
 
-class BucketsView(APIView):
+class BucketsView(ApiView):
     """Describes `hot.buckets`, which answers in its place."""
+
+    scopes = by_method(read=Scope.READINGS_READ)
 
     @extend_schema(operation_id="measurement_buckets", parameters=[*_SPAN, _BUCKET], responses=BucketsSerializer)
     def get(self, request: Request, measurement_id: uuid.UUID) -> None:
         """Sums (whole Wh, l) or means over buckets of the local calendar; needs a bearer token."""
 
 
-class ReadingsView(APIView):
+class ReadingsView(ApiView):
     """Describes `hot.readings`, which answers in its place."""
+
+    scopes = by_method(read=Scope.READINGS_READ)
 
     @extend_schema(
         operation_id="measurement_readings",
@@ -233,8 +241,10 @@ for _view, _description in ((hot.buckets, BucketsView), (hot.readings, ReadingsV
     _view.initkwargs = {}  # type: ignore[attr-defined] # read by spectacular
 
 
-class ExportView(APIView):
+class ExportView(ApiView):
     """Readings or buckets of a measurement as a file."""
+
+    scopes = by_method(read=Scope.READINGS_READ)
 
     @extend_schema(
         operation_id="measurement_export",

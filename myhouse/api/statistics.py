@@ -19,6 +19,7 @@ from rest_framework.response import Response
 from myhouse.api.gate import HouseholdView
 from myhouse.errors import NotAllowed, NotFound
 from myhouse.exports import table_csv, table_xlsx
+from myhouse.scopes import Scope, by_method
 from myhouse.selectors.flow import flow_now
 from myhouse.selectors.households import Access
 from myhouse.selectors.statistics import day_curve, span_of_day, statistics
@@ -59,6 +60,8 @@ def _statistics_of(request: Request, access: Access, *, compare: tuple[str, ...]
 class StatisticsView(HouseholdView):
     """What a household used, made, paid and saved."""
 
+    scopes = by_method(read=Scope.READINGS_READ)
+
     @extend_schema(
         tags=TAG,
         parameters=SPAN_PARAMETERS,
@@ -72,6 +75,8 @@ class StatisticsView(HouseholdView):
 
 class StatisticsFileView(HouseholdView):
     """The same numbers as a file."""
+
+    scopes = by_method(read=Scope.READINGS_READ)
 
     @extend_schema(
         tags=TAG,
@@ -100,6 +105,8 @@ class StatisticsFileView(HouseholdView):
 
 class DayCurveView(HouseholdView):
     """The powers of one day."""
+
+    scopes = by_method(read=Scope.READINGS_READ)
 
     @extend_schema(
         tags=TAG,
@@ -131,6 +138,8 @@ class DayCurveView(HouseholdView):
 
 class FlowView(HouseholdView):
     """What flows now."""
+
+    scopes = by_method(read=Scope.READINGS_READ)
 
     @extend_schema(tags=TAG, responses=OpenApiTypes.OBJECT, summary="Powers, price and CO2 at this moment")
     def get(self, request: Request, household_id: uuid.UUID) -> Response:

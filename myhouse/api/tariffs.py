@@ -14,14 +14,14 @@ from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from myhouse.api.fields import Moment
-from myhouse.api.gate import MemberView, actor_from, answer_once, user_of
+from myhouse.api.gate import ApiView, MemberView, actor_from, answer_once, user_of
 from myhouse.documents.base import FOREVER_DATE
 from myhouse.errors import NotAllowed
 from myhouse.models import ReferenceSeries, SupplierContract
 from myhouse.models.tariffs import Direction, ReferenceKind
+from myhouse.scopes import Scope, by_method
 from myhouse.selectors.reference import reference_for, reference_quarters, references
 from myhouse.selectors.tariffs import contract_for, contracts_of
 from myhouse.services.reference import UnableToSaveReference, reference_register, reference_write
@@ -90,6 +90,8 @@ def _contract(contract: SupplierContract) -> dict[str, Any]:
 class ContractsView(MemberView):
     """A household's contracts."""
 
+    scopes = by_method(read=Scope.HOUSEHOLD_READ, write=Scope.HOUSEHOLD_WRITE)
+
     @extend_schema(tags=TAG, responses=ContractList, summary="List the supplier contracts")
     def get(self, request: Request, household_id: uuid.UUID) -> Response:
         """Answer import contracts, then export contracts, the oldest first."""
@@ -112,6 +114,8 @@ class ContractsView(MemberView):
 
 class ContractView(MemberView):
     """One contract."""
+
+    scopes = by_method(read=Scope.HOUSEHOLD_READ, write=Scope.HOUSEHOLD_WRITE)
 
     @extend_schema(tags=TAG, responses=ContractAnswer, summary="Read a supplier contract")
     def get(self, request: Request, household_id: uuid.UUID, contract_id: uuid.UUID) -> Response:
@@ -165,8 +169,10 @@ def _require_operator(request: Request) -> None:
         raise NotAllowed(_("Only operators write market prices and emission factors. Ask yours to do it."))
 
 
-class ReferencesView(APIView):
+class ReferencesView(ApiView):
     """All reference series."""
+
+    scopes = by_method(read=Scope.READINGS_READ)
 
     @extend_schema(tags=TAG, responses=ReferenceFields(many=True), summary="List market prices and emission factors")
     def get(self, request: Request) -> Response:
@@ -185,8 +191,10 @@ class ReferencesView(APIView):
         return Response(_reference(made), status=201)
 
 
-class ReferenceValuesView(APIView):
+class ReferenceValuesView(ApiView):
     """The values of one series."""
+
+    scopes = by_method(read=Scope.READINGS_READ)
 
     @extend_schema(tags=TAG, responses=ReferenceValues, summary="Read values per quarter-hour")
     def get(self, request: Request, name: str) -> Response:

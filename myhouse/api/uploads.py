@@ -14,11 +14,11 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.parsers import BaseParser, JSONParser, MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
-from myhouse.api.gate import actor_from, user_of
+from myhouse.api.gate import ApiView, actor_from, user_of
 from myhouse.api.hot import limit_read
 from myhouse.models import Upload
+from myhouse.scopes import Scope, by_method
 from myhouse.selectors.households import household_for
 from myhouse.selectors.readings import UnableToRead
 from myhouse.uploads import limits, selectors, services
@@ -106,8 +106,10 @@ def upload_json(upload: Upload) -> dict[str, Any]:
     }
 
 
-class UploadsView(APIView):
+class UploadsView(ApiView):
     """A household's files."""
+
+    scopes = by_method(read=Scope.READINGS_READ, write=Scope.READINGS_WRITE)
 
     parser_classes = [MultiPartParser, RawParser]
 
@@ -179,8 +181,10 @@ def _cursor(text: str | None) -> uuid.UUID | None:
         raise UnableToRead(_("Use the cursor of the page before, or none to start over."), field="cursor") from error
 
 
-class UploadView(APIView):
+class UploadView(ApiView):
     """One file."""
+
+    scopes = by_method(read=Scope.READINGS_READ, write=Scope.READINGS_WRITE)
 
     @extend_schema(operation_id="uploads_read", responses=UploadSerializer)
     def get(self, request: Request, upload_id: uuid.UUID) -> Response:
@@ -198,8 +202,10 @@ class UploadView(APIView):
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
-class UploadPreviewView(APIView):
+class UploadPreviewView(ApiView):
     """What is in a file."""
+
+    scopes = by_method(read=Scope.READINGS_READ, write=Scope.READINGS_WRITE)
 
     parser_classes = [JSONParser]
 
@@ -215,8 +221,10 @@ class UploadPreviewView(APIView):
         return Response({**data, "report": report_shown(data["report"]) if data["report"] else {}})
 
 
-class UploadStartView(APIView):
+class UploadStartView(ApiView):
     """The import of a file."""
+
+    scopes = by_method(read=Scope.READINGS_READ, write=Scope.READINGS_WRITE)
 
     parser_classes = [JSONParser]
 
@@ -239,8 +247,10 @@ def _body(request: Request) -> dict[str, Any]:
     return request.data
 
 
-class UploadResumeView(APIView):
+class UploadResumeView(ApiView):
     """An import that has stalled."""
+
+    scopes = by_method(read=Scope.READINGS_READ, write=Scope.READINGS_WRITE)
 
     @extend_schema(operation_id="uploads_resume", request=None, responses={202: UploadSerializer})
     def post(self, request: Request, upload_id: uuid.UUID) -> Response:
