@@ -20,12 +20,15 @@ from servestatic import ServeStaticASGI
 
 from config.edge import BodyLimit
 from config.handlers import Application, DirectHandler, Receive, Scope, Send, ThreadedHandler
+from marketplace.routing import websocket_urlpatterns as market_urlpatterns
 from myhouse.routing import websocket_urlpatterns
 
 # As many pages as are worked on at once; the rest waits its turn instead of piling up threads.
 PAGE_THREADS = 8
 # Plain asynchronous views that authenticate by a key or token in the request itself.
-DIRECT = re.compile(r"/(ingest/.*|healthz|readyz|api/v1/measurements/[^/]+/(readings|buckets))")
+DIRECT = re.compile(
+    r"/(ingest/.*|healthz|readyz|api/v1/measurements/[^/]+/(readings|buckets)|api/v1/households/[^/]+/events)"
+)
 
 
 class _ByPath:
@@ -60,7 +63,9 @@ _http = _ByPath(direct=DirectHandler(), pages=_static(ThreadedHandler(threads=PA
 _router = ProtocolTypeRouter(
     {
         "http": _http,
-        "websocket": AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter(websocket_urlpatterns))),
+        "websocket": AllowedHostsOriginValidator(
+            AuthMiddlewareStack(URLRouter([*websocket_urlpatterns, *market_urlpatterns]))
+        ),
     }
 )
 application = BodyLimit(_router, limits=settings.BODY_LIMITS, default=settings.BODY_LIMIT)

@@ -1,4 +1,4 @@
-"""The live connection of an open household page: /live/<household_id>/ sends the whole state, again and again."""
+"""The live connections of open household pages: /live/<household_id>/ sends the whole state, again and again."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 from django.utils import timezone
 
 from myhouse.errors import NotFound
-from myhouse.feeds import Feed, feed_of, feeds_here, in_thread
+from myhouse.feeds import Feed, FlowFeed, feed_of, feeds_here, in_thread
 from myhouse.selectors.households import Access, household_for
 
 RECHECK_S = 30.0
@@ -22,17 +22,24 @@ PAGES_PER_USER = 250
 SIGNED_OUT, SUMS_ONLY, NOT_YOURS, TRY_LATER = 4401, 4403, 4404, 1013
 
 
-class FlowConsumer(AsyncWebsocketConsumer):  # type: ignore[misc] # channels is untyped
-    """Sends states of one household to one page; the newest only, however slow the page is."""
+class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc] # channels is untyped
+    """One open page of one household: who may have it, for how long, and how frames get to it."""
 
     feed: Feed | None = None
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         """Begin without a frame."""
         super().__init__(*args, **kwargs)
-        self._frame = ""
         self._waiting = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
+
+    def feed_here(self) -> Feed:
+        """Return the feed that this page listens to; said by each kind of page."""
+        raise NotImplementedError
+
+    def frames_take(self) -> list[str]:
+        """Return what is to be sent now, and begin anew; said by each kind of page."""
+        raise NotImplementedError
 
     @property
     def household_id(self) -> uuid.UUID:
@@ -50,7 +57,7 @@ class FlowConsumer(AsyncWebsocketConsumer):  # type: ignore[misc] # channels is 
         if refusal is not None:
             await self.close(code=refusal)
             return
-        self.feed = feed_of(self.household_id)
+        self.feed = self.feed_here()
         self.feed.join(self)
         self._tasks = [asyncio.create_task(self._send_frames()), asyncio.create_task(self._recheck())]
 
@@ -65,17 +72,13 @@ class FlowConsumer(AsyncWebsocketConsumer):  # type: ignore[misc] # channels is 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         """Take no words from the page: it asks by opening the connection."""
 
-    def offer(self, frame: str) -> None:
-        """Keep the newest frame for sending."""
-        self._frame = frame
-        self._waiting.set()
-
     async def _send_frames(self) -> None:
         with suppress(asyncio.CancelledError):
             while True:
                 await self._waiting.wait()
                 self._waiting.clear()
-                await self.send(text_data=self._frame)
+                for frame in self.frames_take():
+                    await self.send(text_data=frame)
 
     async def _recheck(self) -> None:
         """Close the page of someone who signed out, was idle for too long or is no longer a member."""
@@ -114,3 +117,22 @@ class FlowConsumer(AsyncWebsocketConsumer):  # type: ignore[misc] # channels is 
         pages = [page for feed in feeds_here().values() for page in feed.pages]
         own = sum(1 for page in pages if getattr(page, "user_id", None) == self.user_id)
         return len(pages) >= PAGES_AT_MOST or own >= PAGES_PER_USER
+
+
+class FlowConsumer(LiveConsumer):
+    """Sends states of one household to one page; the newest only, however slow the page is."""
+
+    _frame = ""
+
+    def feed_here(self) -> Feed:
+        """Listen to the power flow of the household."""
+        return feed_of(FlowFeed, self.household_id)
+
+    def offer(self, frame: str) -> None:
+        """Keep the newest frame for sending."""
+        self._frame = frame
+        self._waiting.set()
+
+    def frames_take(self) -> list[str]:
+        """Send the newest frame only."""
+        return [self._frame]

@@ -1,4 +1,4 @@
-"""One feed per household and process: it listens for news, works out the flow once and hands it to every open page."""
+"""One feed per household, kind and process: it listens for news, works out once what they mean, tells every page."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import datetime
 from time import monotonic
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, cast
 from weakref import WeakKeyDictionary
 
 from channels.db import database_sync_to_async
@@ -20,7 +20,7 @@ from django.utils import timezone
 
 from myhouse.models import Community, Household
 from myhouse.selectors.flow import CommunityNow, Wiring, community_now, community_series, flow_now, wiring_of
-from myhouse.services.live import group_of
+from myhouse.services.live import LIVE_VALUES, group_of
 
 T = TypeVar("T")
 logger = logging.getLogger(__name__)
@@ -46,7 +46,12 @@ class Page(Protocol):
 
 
 class Feed:
-    """The state of one household for all its open pages in this process."""
+    """The news of one household for all its open pages of one kind in this process.
+
+    A kind of feed says to which groups it listens, which messages matter and what it tells its pages.
+    """
+
+    refresh_s: float | None = None  # tells its pages again after this long without news
 
     def __init__(self, household_id: uuid.UUID, closed: Callable[[], None]) -> None:
         """Begin with the first page; `closed` is called when the last one has gone."""
@@ -54,7 +59,6 @@ class Feed:
         self.pages: set[Page] = set()
         self._closed = closed
         self._news = asyncio.Event()
-        self._wiring: tuple[float, Wiring] | None = None
         self._task = asyncio.create_task(self._run())
 
     def join(self, page: Page) -> None:
@@ -74,14 +78,71 @@ class Feed:
         try:
             while True:
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._news.wait(), REFRESH_S)
+                    await asyncio.wait_for(self._news.wait(), self.refresh_s)
                 self._news.clear()
-                await self._tell()
+                await self.tell()
                 await asyncio.sleep(THROTTLE_S)
         finally:
             listener.cancel()
 
-    async def _tell(self) -> None:
+    async def groups(self) -> list[str]:
+        """Return where the news of the household come in."""
+        return [group_of(self.household_id)]
+
+    def heard(self, message: dict[str, Any]) -> bool:
+        """Take a message; whether it is news for the pages."""
+        return True
+
+    def listening(self) -> None:
+        """Note that from now on every message is heard; what was sent before may be lost."""
+
+    async def tell(self) -> None:
+        """Tell the pages; said by each kind of feed."""
+        raise NotImplementedError
+
+    async def _listen(self) -> None:
+        """Wait for news; while the broker is away the refresh alone keeps the pages going."""
+        layer = get_channel_layer()
+        while True:
+            try:
+                channel, groups = await layer.new_channel(), await self.groups()
+                for group in groups:
+                    await layer.group_add(group, channel)
+                self.listening()
+                self._news.set()
+                await self._receive(layer, channel, groups)
+            except asyncio.CancelledError:
+                raise
+            except Exception as error:  # noqa: BLE001 - whatever the broker's client raises: wait and listen again
+                logger.warning("Listening for news of a household failed, trying again: %s", error)
+                await asyncio.sleep(1)
+
+    async def _receive(self, layer: Any, channel: str, groups: list[str]) -> None:
+        try:
+            while True:
+                if self.heard(await layer.receive(channel)):
+                    self._news.set()
+        finally:
+            for group in groups:
+                with suppress(Exception):
+                    await asyncio.shield(layer.group_discard(group, channel))
+
+
+class FlowFeed(Feed):
+    """The power flow of one household, worked out once for all of its open pages."""
+
+    def __init__(self, household_id: uuid.UUID, closed: Callable[[], None]) -> None:
+        """Begin without knowing how the home is wired."""
+        self._wiring: tuple[float, Wiring] | None = None
+        self.refresh_s = REFRESH_S
+        super().__init__(household_id, closed)
+
+    def heard(self, message: dict[str, Any]) -> bool:
+        """Values are news; what else is sent to the household is not."""
+        return message.get("type") == LIVE_VALUES
+
+    async def tell(self) -> None:
+        """Hand the whole state to every open page."""
         try:
             frame = await in_thread(self._frame)
         except Exception:
@@ -90,30 +151,6 @@ class Feed:
             return
         for page in list(self.pages):
             page.offer(frame)
-
-    async def _listen(self) -> None:
-        """Wait for news; while the broker is away the refresh alone keeps the pages going."""
-        layer = get_channel_layer()
-        while True:
-            try:
-                channel = await layer.new_channel()
-                await layer.group_add(group_of(self.household_id), channel)
-                self._news.set()
-                await self._receive(layer, channel)
-            except asyncio.CancelledError:
-                raise
-            except Exception as error:  # noqa: BLE001 - whatever the broker's client raises: wait and listen again
-                logger.warning("Listening for news of a household failed, trying again: %s", error)
-                await asyncio.sleep(1)
-
-    async def _receive(self, layer: Any, channel: str) -> None:
-        try:
-            while True:
-                await layer.receive(channel)
-                self._news.set()
-        finally:
-            with suppress(Exception):
-                await asyncio.shield(layer.group_discard(group_of(self.household_id), channel))
 
     def _frame(self) -> str:
         """Work out the whole state (in a thread); queries only when the wiring is due again."""
@@ -148,21 +185,23 @@ def community_shared(community: Community | None, now: datetime) -> CommunityNow
     return found
 
 
-_feeds: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[uuid.UUID, Feed]] = WeakKeyDictionary()
+F = TypeVar("F", bound=Feed)
+_feeds: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[tuple[type[Feed], uuid.UUID], Feed]] = WeakKeyDictionary()
 
 
-def feeds_here() -> dict[uuid.UUID, Feed]:
-    """Return the feeds of the running event loop."""
+def feeds_here() -> dict[tuple[type[Feed], uuid.UUID], Feed]:
+    """Return the feeds of the running event loop, by kind and household."""
     return _feeds.setdefault(asyncio.get_running_loop(), {})
 
 
-def feed_of(household_id: uuid.UUID) -> Feed:
-    """Return the household's feed, begun if there is none."""
+def feed_of(kind: type[F], household_id: uuid.UUID) -> F:
+    """Return the household's feed of this kind, begun if there is none."""
     feeds = feeds_here()
-    if household_id not in feeds:
+    found = feeds.get((kind, household_id))
+    if found is None:
 
         def closed() -> None:
-            feeds.pop(household_id, None)
+            feeds.pop((kind, household_id), None)
 
-        feeds[household_id] = Feed(household_id, closed=closed)
-    return feeds[household_id]
+        found = feeds[kind, household_id] = kind(household_id, closed)
+    return cast("F", found)

@@ -18,6 +18,7 @@ from django.conf import settings
 
 logger = logging.getLogger(__name__)
 Values = Mapping[str, Mapping[str, float]]
+LIVE_VALUES = "live.values"  # the type of a message that tells new values
 
 
 def group_of(household_id: uuid.UUID) -> str:
@@ -36,7 +37,7 @@ os.register_at_fork(after_in_child=_client.cache_clear)
 def live_publish(*, household_id: uuid.UUID, values: Values, now: datetime) -> None:
     """Send values ({measurement id: {"t": ms, "v": value}}) to whoever watches the household; never an error."""
     message = {
-        "type": "live.values",
+        "type": LIVE_VALUES,
         "at": int(now.timestamp() * 1000),
         "values": {k: dict(v) for k, v in values.items()},
     }
