@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import contextvars
 import io
-from collections.abc import AsyncGenerator, Awaitable, Callable, MutableMapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import IO, Any
 
@@ -96,7 +96,7 @@ class ThreadedHandler(ASGIHandler):
 
 
 class DirectHandler(ASGIHandler):
-    """Calls asynchronous views on the event loop, without middleware: ingest and the health checks.
+    """Calls asynchronous views on the event loop, without middleware: ingest, fast reads, streams, health checks.
 
     No sessions, no cookies, no host check: such a view authenticates by a key in the request itself.
     """
@@ -123,10 +123,57 @@ class DirectHandler(ASGIHandler):
         if request is not None:
             request._body = body  # noqa: SLF001 spares Django's own copy and bound
         response: Any = refusal if request is None else await self.get_response_async(request)
-        response.headers.setdefault("Content-Length", str(len(response.content)))
         response.headers.setdefault("X-Content-Type-Options", "nosniff")
+        if response.streaming:
+            await _stream_live(response, receive, send)
+            return
+        response.headers.setdefault("Content-Length", str(len(response.content)))
         await send(_start(response))
         await send({"type": "http.response.body", "body": response.content})
+
+
+# One for each stream that is open in this process; set, it asks the stream to end.
+_endings: set[asyncio.Event] = set()
+# A client that takes nothing for so long is taken for gone.
+SEND_S = 20.0
+
+
+def streams_end() -> None:
+    """Ask every open stream to end, because the server is about to."""
+    for ending in list(_endings):
+        ending.set()
+
+
+async def _stream_live(response: Any, receive: Receive, send: Send) -> None:
+    """Send parts as they come into being, until they end, the client leaves or the server does."""
+    ending = asyncio.Event()
+    _endings.add(ending)
+    leaving: set[asyncio.Future[Any]] = {asyncio.ensure_future(receive()), asyncio.ensure_future(ending.wait())}
+    try:
+        await send(_start(response))
+        parts = aiter(response)
+        while (part := await _next(parts, leaving)) is not None:
+            async with asyncio.timeout(SEND_S):
+                await send({"type": "http.response.body", "body": part, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
+    except TimeoutError:
+        # Left unfinished, the connection is closed by the server.
+        return
+    finally:
+        _endings.discard(ending)
+        for waiting in leaving:
+            waiting.cancel()
+        response.close()
+
+
+async def _next(parts: AsyncIterator[bytes], leaving: set[asyncio.Future[Any]]) -> bytes | None:
+    """Wait for the next part; None when there is none or nobody to send it to."""
+    coming = asyncio.ensure_future(anext(parts, None))
+    try:
+        await asyncio.wait({coming, *leaving}, return_when=asyncio.FIRST_COMPLETED)
+        return coming.result() if coming.done() else None
+    finally:
+        coming.cancel()
 
 
 def _start(response: HttpResponseBase) -> dict[str, Any]:

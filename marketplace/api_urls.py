@@ -1,5 +1,10 @@
 """REST API of the marketplace under /api/v1/."""
 
-from django.urls import URLPattern, URLResolver
+from django.urls import URLPattern, URLResolver, path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from marketplace.api.events import events
+
+_HOME = "households/<uuid:household_id>"
+urlpatterns: list[URLPattern | URLResolver] = [
+    path(f"{_HOME}/events", events, name="api-events"),
+]

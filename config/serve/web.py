@@ -9,6 +9,17 @@ import sys
 import uvicorn
 
 
+class Server(uvicorn.Server):
+    """Lets open event streams end by themselves before connections are waited for."""
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Take no more connections and let the present ones finish."""
+        from config.handlers import streams_end
+
+        streams_end()
+        await super().shutdown(sockets)
+
+
 def main() -> None:
     """Serve `config.asgi` on the inherited socket whose number is the only argument."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
@@ -26,7 +37,7 @@ def main() -> None:
         timeout_graceful_shutdown=2,
         backlog=1024,
     )
-    uvicorn.Server(config).run(sockets=[listener])
+    Server(config).run(sockets=[listener])
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
@@ -13,7 +13,7 @@ from django.test import override_settings
 from django.urls import path
 from django.utils import translation
 
-from config.handlers import DirectHandler, ThreadedHandler
+from config.handlers import DirectHandler, ThreadedHandler, streams_end
 
 seen: dict[str, Any] = {}
 
@@ -49,7 +49,26 @@ async def direct(request: HttpRequest) -> JsonResponse:
     return JsonResponse({"size": len(request.body), "thread": threading.current_thread().name})
 
 
-urlpatterns = [path("page", page), path("numbers", numbers), path("broken", broken), path("direct", direct)]
+async def forever(request: HttpRequest) -> StreamingHttpResponse:
+    """Stream one number, then nothing until the end."""
+
+    async def parts() -> AsyncIterator[bytes]:
+        try:
+            yield b"1\n"
+            await asyncio.Event().wait()
+        finally:
+            seen["closed"] = True
+
+    return StreamingHttpResponse(parts())
+
+
+urlpatterns = [
+    path("page", page),
+    path("numbers", numbers),
+    path("broken", broken),
+    path("direct", direct),
+    path("forever", forever),
+]
 pytestmark = [pytest.mark.django_db]
 
 
@@ -144,3 +163,20 @@ async def test_a_direct_view_runs_on_the_loop_with_a_body_beyond_the_form_limit(
     assert start["status"] == 200
     assert b'"size": 3000000' in content["body"]
     assert b"MainThread" in content["body"]
+
+
+async def test_a_live_stream_ends_once_nobody_listens() -> None:
+    parts = await answer(DirectHandler(), "/forever", leave_after=2)
+
+    assert [part.get("body") for part in parts] == [None, b"1\n", b""]
+    assert seen["closed"]
+
+
+async def test_a_live_stream_ends_with_the_server() -> None:
+    task = asyncio.create_task(answer(DirectHandler(), "/forever"))
+    await asyncio.sleep(0.1)
+    streams_end()
+    parts = await asyncio.wait_for(task, 2)
+
+    assert parts[-1] == {"type": "http.response.body", "body": b""}
+    assert seen["closed"]
