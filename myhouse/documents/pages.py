@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 
 from myhouse.errors import UnableTo
 
+T = TypeVar("T")
 M = TypeVar("M", bound=Model)
 LIMIT = 50
 LIMIT_MAX = 200
@@ -25,10 +26,10 @@ class UnableToPage(UnableTo):
 
 
 @dataclass(frozen=True)
-class Page(Generic[M]):
+class Page(Generic[T]):
     """The rows of one page, and the cursor of the next one while there is more."""
 
-    items: list[M]
+    items: list[T]
     next_cursor: str | None
 
 
