@@ -20,6 +20,11 @@ _SECRET_TEXTS = (
         r"\1\2" + HIDDEN,
     ),
     (re.compile(r"\bmh[a-z]_[\w-]{16,}"), HIDDEN),  # device keys, wherever they stand
+    # Addresses that are secrets themselves, in the lines of web server and framework.
+    (
+        re.compile(r"(/(?:display|join|sign-up/finish|password/reset/[^/\s]+)/)(?!sent/)[^/\s\"'?&<>]{8,}"),
+        r"\1" + HIDDEN,
+    ),
     # Named in plain words: only what looks drawn by chance, long and with a digit in it.
     (re.compile(r"(?i)\b(token|key|secret)\s+(?=[\w.~+/=-]*\d)[\w.~+/=-]{16,}"), r"\1 " + HIDDEN),
     (re.compile(r"://([^/\s:@]+):[^@\s/]+@"), r"://\1:" + HIDDEN + "@"),

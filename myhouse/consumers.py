@@ -13,7 +13,9 @@ from django.utils import timezone
 
 from myhouse.errors import NotFound
 from myhouse.feeds import Feed, FlowFeed, feed_of, feeds_here, in_thread
+from myhouse.selectors.displays import Display, display_for
 from myhouse.selectors.households import Access, household_for
+from myhouse.services.displays import display_used
 
 RECHECK_S = 30.0
 # A page that wants more than this of one process is told to come back later.
@@ -26,6 +28,7 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc] # channels is 
     """One open page of one household: who may have it, for how long, and how frames get to it."""
 
     feed: Feed | None = None
+    recheck_s: float | None = None  # how often it is asked again whether the page may go on; RECHECK_S if not said
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         """Begin without a frame."""
@@ -49,8 +52,8 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc] # channels is 
 
     async def connect(self) -> None:
         """Accept, or accept and close with a code that says why (a refused handshake could not say it)."""
-        self.user_id = getattr(self.scope.get("user"), "pk", None)
         refusal = await self._refusal()
+        self.user_id = self._holder()
         await self.accept()
         if refusal is None and self._crowded():
             refusal = TRY_LATER
@@ -84,7 +87,7 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc] # channels is 
         """Close the page of someone who signed out, was idle for too long or is no longer a member."""
         with suppress(asyncio.CancelledError):
             while True:
-                await asyncio.sleep(RECHECK_S)
+                await asyncio.sleep(self.recheck_s or RECHECK_S)
                 refusal = await self._refusal(again=True)
                 if refusal is not None:
                     await self.close(code=refusal)
@@ -100,6 +103,10 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc] # channels is 
         except NotFound:
             return NOT_YOURS
         return SUMS_ONLY if access.sums_only else None
+
+    def _holder(self) -> Any:
+        """Who the page counts for when there are too many of them."""
+        return getattr(self.scope.get("user"), "pk", None)
 
     async def _user_again(self) -> Any:
         """Read the session again: the one of the handshake remembers who has long signed out."""
@@ -136,3 +143,35 @@ class FlowConsumer(LiveConsumer):
     def frames_take(self) -> list[str]:
         """Send the newest frame only."""
         return [self._frame]
+
+
+class DisplayConsumer(FlowConsumer):
+    """The same states for a wall tablet, which has no account but the secret of a display link."""
+
+    recheck_s = 15.0
+    display: Display | None = None
+
+    @property
+    def household_id(self) -> uuid.UUID:
+        """The household the link shows; known once the link was found."""
+        assert self.display is not None
+        found: uuid.UUID = self.display.household.pk
+        return found
+
+    def _holder(self) -> Any:
+        return self.display.link.pk if self.display is not None else None
+
+    async def _refusal(self, *, again: bool = False) -> int | None:
+        secret = self.scope["url_route"]["kwargs"]["secret"]
+        try:
+            self.display = await in_thread(lambda: _display_open(secret))
+        except NotFound:
+            return NOT_YOURS
+        return SUMS_ONLY if self.display.resting else None
+
+
+def _display_open(secret: str) -> Display:
+    now = timezone.now()
+    display = display_for(secret=secret, now=now)
+    display_used(link=display.link, now=now)
+    return display

@@ -5,12 +5,14 @@ from django.urls import URLPattern, URLResolver
 from myhouse.views import (
     accounts,
     appliances,
+    displays,
     household,
     household_settings,
     households,
     landing,
     operator,
     second_factor,
+    service_tokens,
     tariffs,
     uploads,
 )
@@ -23,7 +25,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     *household.urlpatterns,
     *household_settings.urlpatterns,
     *appliances.urlpatterns,
+    *displays.urlpatterns,
     *operator.urlpatterns,
+    *service_tokens.urlpatterns,
     *tariffs.urlpatterns,
     *uploads.urlpatterns,
 ]

@@ -67,7 +67,7 @@ def _direct(curve: DayCurve) -> list[float | None]:
     return direct
 
 
-def day_chart(*, curve: DayCurve, totals: Statistics, name: str = "day") -> Chart:
+def day_chart(*, curve: DayCurve, totals: Statistics, name: str = "day", height: float = 220) -> Chart:
     """Draw the powers of a day: use by source above zero, what leaves or is stored below, production as a line."""
     language = get_language() or "en"
     currency, sums = totals.currency, totals.totals
@@ -119,6 +119,7 @@ def day_chart(*, curve: DayCurve, totals: Statistics, name: str = "day") -> Char
             columns=columns,
             rows=rows,
             at_rest=_("Sums of the day; move over the chart to read a moment"),
+            height=height,
         )
     )
 

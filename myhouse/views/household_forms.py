@@ -109,6 +109,14 @@ class BatteryForm(forms.Form):
     max_discharge_w = forms.IntegerField(label=_("Discharges with at most, in W"), min_value=1, max_value=10_000_000)
 
 
+class DisplayForm(forms.Form):
+    """A new display link."""
+
+    name = forms.CharField(
+        label=_("Where the display hangs"), max_length=80, widget=forms.TextInput({"autocomplete": "off"})
+    )
+
+
 class PointNameForm(forms.Form):
     """Another name for a metering point."""
 

@@ -17,6 +17,7 @@ from django.views.decorators.http import require_POST
 from myhouse.errors import UnableTo
 from myhouse.models import Household, MeteringPoint
 from myhouse.models.metering import PointRole
+from myhouse.selectors.displays import displays_of
 from myhouse.selectors.households import Access, community_of
 from myhouse.selectors.metering import batteries_of, battery_at, point_for, points_of
 from myhouse.services.households import household_change
@@ -28,7 +29,7 @@ from myhouse.services.metering import (
     metering_point_rename,
 )
 from myhouse.views.gate import actor_from, form_refuse, household_open
-from myhouse.views.household_forms import BatteryForm, MeteringPointForm, PointNameForm, SettingsForm
+from myhouse.views.household_forms import BatteryForm, DisplayForm, MeteringPointForm, PointNameForm, SettingsForm
 
 
 @login_required
@@ -49,7 +50,7 @@ def settings(request: HttpRequest, household_id: uuid.UUID) -> HttpResponse:
             else:
                 messages.success(request, _("The household was changed."))
                 return redirect("settings", household_id)
-    return _page(request, access, form=form)
+    return settings_page(request, access, form=form)
 
 
 @login_required
@@ -77,7 +78,7 @@ def point_new(request: HttpRequest, household_id: uuid.UUID) -> HttpResponse:
         else:
             messages.success(request, _("“%(name)s” was added.") % {"name": point.name})
             return redirect("settings", household_id)
-    return _page(request, access, point_form=form)
+    return settings_page(request, access, point_form=form)
 
 
 @login_required
@@ -167,7 +168,8 @@ def _values(household: Household) -> dict[str, Any]:
     }
 
 
-def _page(request: HttpRequest, access: Access, **extra: Any) -> HttpResponse:
+def settings_page(request: HttpRequest, access: Access, **extra: Any) -> HttpResponse:
+    """Show the settings, with what a form on it was refused for, or what was just made."""
     points = points_of(household=access.household)
     context = {
         "household": access.household,
@@ -177,6 +179,8 @@ def _page(request: HttpRequest, access: Access, **extra: Any) -> HttpResponse:
         "batteries": {one.metering_point_id: one for one in batteries_of(household=access.household)},
         "community": community_of(household=access.household, now=timezone.now()),
         "point_form": MeteringPointForm(points=points, auto_id="point_%s"),
+        "displays": displays_of(household=access.household, now=timezone.now()) if access.may_change else [],
+        "display_form": DisplayForm(auto_id="display_%s"),
         **extra,
     }
     return render(request, "households/settings.html", context)

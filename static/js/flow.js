@@ -148,6 +148,7 @@ function connect() {
     if (event.code === 4401 || event.code === 4403 || event.code === 4404) {
       ended = true;
       tick();
+      document.dispatchEvent(new CustomEvent("live-ended"));
       return;
     }
     setTimeout(connect, waited * (0.75 + Math.random() / 2));
