@@ -43,7 +43,7 @@ class SellableEnergy(Document):
     The quarter-hour that starts at `slot_start`, or NOW_SLOT for the battery. Whole Wh.
     """
 
-    household = models.ForeignKey("myhouse.Household", on_delete=models.CASCADE, related_name="+")
+    household = models.ForeignKey("myhouse.Household", on_delete=models.CASCADE, related_name="+", db_index=False)
     slot_start = models.DateTimeField()
     expected_wh = models.BigIntegerField(default=0, help_text="Expected surplus of the slot, or battery content.")
     offered_wh = models.BigIntegerField(default=0, help_text="In open offers, not yet sold.")
@@ -59,8 +59,8 @@ class SellableEnergy(Document):
 class Offer(Document):
     """An amount of energy at a total price; others buy all or a part of it."""
 
-    community = models.ForeignKey("myhouse.Community", on_delete=models.PROTECT, related_name="+")
-    seller = models.ForeignKey("myhouse.Household", on_delete=models.PROTECT, related_name="+")
+    community = models.ForeignKey("myhouse.Community", on_delete=models.PROTECT, related_name="+", db_index=False)
+    seller = models.ForeignKey("myhouse.Household", on_delete=models.PROTECT, related_name="+", db_index=False)
     kind = models.CharField(max_length=8, choices=OfferKind)
     state = models.CharField(max_length=10, choices=OfferState, default=OfferState.OPEN)
     energy_wh = models.BigIntegerField()
@@ -72,7 +72,9 @@ class Offer(Document):
     closes_at = models.DateTimeField(default=FOREVER, help_text="From then on nobody can buy: a window's start.")
     slots = models.JSONField(default=list, help_text="Window: [[slot start in ms, reserved Wh], …].")
     version = models.PositiveIntegerField(default=1, help_text="Raised by every change of amount or price.")
-    created_by = models.ForeignKey("myhouse.User", null=True, on_delete=models.SET_NULL, related_name="+")
+    created_by = models.ForeignKey(
+        "myhouse.User", null=True, on_delete=models.SET_NULL, related_name="+", db_index=False
+    )
     created_at = models.DateTimeField()
     changed_at = models.DateTimeField()
 
@@ -95,10 +97,10 @@ class Offer(Document):
 class Trade(Document):
     """A part of an offer bought by a household, and what became of it."""
 
-    community = models.ForeignKey("myhouse.Community", on_delete=models.PROTECT, related_name="+")
+    community = models.ForeignKey("myhouse.Community", on_delete=models.PROTECT, related_name="+", db_index=False)
     offer = models.ForeignKey(Offer, on_delete=models.PROTECT, related_name="+")
-    seller = models.ForeignKey("myhouse.Household", on_delete=models.PROTECT, related_name="+")
-    buyer = models.ForeignKey("myhouse.Household", on_delete=models.PROTECT, related_name="+")
+    seller = models.ForeignKey("myhouse.Household", on_delete=models.PROTECT, related_name="+", db_index=False)
+    buyer = models.ForeignKey("myhouse.Household", on_delete=models.PROTECT, related_name="+", db_index=False)
     kind = models.CharField(max_length=8, choices=OfferKind)
     state = models.CharField(max_length=10, choices=TradeState)
     energy_wh = models.BigIntegerField()
@@ -109,9 +111,11 @@ class Trade(Document):
     window_start = models.DateTimeField(default=NOW_SLOT)
     window_end = models.DateTimeField(default=FOREVER)
     reserve = models.ForeignKey(
-        "marketplace.Transfer", null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+        "marketplace.Transfer", null=True, blank=True, on_delete=models.PROTECT, related_name="+", db_index=False
     )
-    bought_by = models.ForeignKey("myhouse.User", null=True, on_delete=models.SET_NULL, related_name="+")
+    bought_by = models.ForeignKey(
+        "myhouse.User", null=True, on_delete=models.SET_NULL, related_name="+", db_index=False
+    )
     bought_at = models.DateTimeField()
     settled_at = models.DateTimeField(null=True, blank=True)
     reversed_at = models.DateTimeField(null=True, blank=True)
@@ -124,7 +128,6 @@ class Trade(Document):
             models.Index(fields=["community", "-bought_at"], name="trade_recent"),
             models.Index(fields=["state", "window_end"], name="trade_due"),
             models.Index(fields=["seller", "state", "window_start"], name="trade_windows"),
-            models.Index(fields=["offer"], name="trade_offer"),
         ]
 
 
@@ -142,7 +145,7 @@ class Lot(Document):
     """
 
     trade = models.ForeignKey(Trade, on_delete=models.PROTECT, related_name="+")
-    household = models.ForeignKey("myhouse.Household", on_delete=models.PROTECT, related_name="+")
+    household = models.ForeignKey("myhouse.Household", on_delete=models.PROTECT, related_name="+", db_index=False)
     side = models.CharField(max_length=8, choices=Side)
     energy_wh = models.BigIntegerField()
     used_wh = models.BigIntegerField(default=0)
@@ -153,7 +156,6 @@ class Lot(Document):
     class Meta:
         indexes = [
             models.Index(fields=["open", "household", "side", "usable_from"], name="lot_open"),
-            models.Index(fields=["trade"], name="lot_trade"),
         ]
 
 
@@ -166,8 +168,8 @@ class Allocation(Document):
 
     lot = models.ForeignKey(Lot, on_delete=models.PROTECT, related_name="+")
     trade = models.ForeignKey(Trade, on_delete=models.PROTECT, related_name="+")
-    community = models.ForeignKey("myhouse.Community", on_delete=models.PROTECT, related_name="+")
-    household = models.ForeignKey("myhouse.Household", on_delete=models.PROTECT, related_name="+")
+    community = models.ForeignKey("myhouse.Community", on_delete=models.PROTECT, related_name="+", db_index=False)
+    household = models.ForeignKey("myhouse.Household", on_delete=models.PROTECT, related_name="+", db_index=False)
     side = models.CharField(max_length=8, choices=Side)
     slot_start = models.DateTimeField()
     energy_wh = models.BigIntegerField()
@@ -179,6 +181,4 @@ class Allocation(Document):
         indexes = [
             models.Index(fields=["household", "slot_start"], name="alloc_household"),
             models.Index(fields=["community", "slot_start"], name="alloc_community"),
-            models.Index(fields=["trade"], name="alloc_trade"),
-            models.Index(fields=["lot"], name="alloc_lot"),
         ]
