@@ -86,7 +86,6 @@ class DeviceChannel(Document):
         constraints = [models.UniqueConstraint(fields=["device", "name"], name="channel_once")]
         indexes = [
             models.Index(fields=["device", "name"], name="channel_device"),
-            models.Index(fields=["measurement"], name="channel_measurement"),
         ]
 
     def __str__(self) -> str:

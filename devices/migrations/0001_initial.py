@@ -103,10 +103,6 @@ class Migration(migrations.Migration):
             model_name='devicechannel',
             index=models.Index(fields=['device', 'name'], name='channel_device'),
         ),
-        migrations.AddIndex(
-            model_name='devicechannel',
-            index=models.Index(fields=['measurement'], name='channel_measurement'),
-        ),
         migrations.AddConstraint(
             model_name='devicechannel',
             constraint=models.UniqueConstraint(fields=('device', 'name'), name='channel_once'),
