@@ -2,13 +2,14 @@
 
 from django.urls import URLPattern, URLResolver
 
-from myhouse.api import accounts, appliances, households, metering, schema, statistics, tariffs
+from myhouse.api import accounts, appliances, households, metering, schema, service_tokens, statistics, tariffs
 from myhouse.api.readings_urls import urlpatterns as readings_patterns
 
 urlpatterns: list[URLPattern | URLResolver] = [
     *schema.urlpatterns,
     *accounts.urlpatterns,
     *households.urlpatterns,
+    *service_tokens.urlpatterns,
     *metering.urlpatterns,
     *appliances.urlpatterns,
     *statistics.urlpatterns,
