@@ -1,0 +1,64 @@
+"""Several documents written as one."""
+
+from __future__ import annotations
+
+import pytest
+from django.db import transaction
+
+from myhouse.documents.atomic import after_commit, atomic
+from myhouse.models import Community
+from myhouse.tests.factories import CommunityFactory
+
+
+@atomic
+def one_written(name: str, *, fails: bool = False) -> None:
+    CommunityFactory(name=name)
+    if fails:
+        raise ValueError(name)
+
+
+@atomic
+def both_written(*, second_fails: bool) -> None:
+    one_written("first")
+    try:
+        one_written("second", fails=second_fails)
+    except ValueError:
+        return
+
+
+@pytest.mark.django_db
+def test_a_failed_block_writes_nothing():
+    with pytest.raises(ValueError, match="alone"):
+        one_written("alone", fails=True)
+
+    assert not Community.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_inner_failure_takes_the_outer_block_back_even_if_it_was_caught():
+    both_written(second_fails=True)
+
+    assert not Community.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_effects_wait_for_the_outermost_block_and_never_come_when_it_fails():
+    told = []
+
+    @atomic
+    def outer(*, fails: bool) -> None:
+        inner()
+        assert told == []
+        if fails:
+            raise ValueError
+
+    @atomic
+    def inner() -> None:
+        after_commit(lambda: told.append("told"))
+
+    outer(fails=False)
+    with pytest.raises(ValueError):  # noqa: PT011 - raised right here
+        outer(fails=True)
+
+    assert told == ["told"]
+    assert transaction.get_connection().in_atomic_block is False
