@@ -18,7 +18,7 @@ from myhouse.selectors.reference import Figures
 from myhouse.statistics.flows import flows_of
 from telemetry import selectors as telemetry
 from telemetry.calendar import utc_ms
-from telemetry.model import QUARTER_MS
+from telemetry.model import QUARTER_MS, Quality, Reading
 
 Ints = NDArray[np.int64]
 MICRO = 1_000_000
@@ -69,6 +69,9 @@ def battery_states(
     series = dict(gauges.values_list("metering_point_id", "series_id"))
     newest = telemetry.latest(series_ids=series.values())
     oldest, latest = utc_ms(now - fresh), utc_ms(now + fresh)
+    # Asked about a moment that has passed, the newest of all does not say what was known then.
+    later = [series_id for series_id, reading in newest.items() if reading.time_ms > latest]
+    newest |= {series_id: _as_of(series_id, oldest, utc_ms(now), newest[series_id]) for series_id in later}
     states: dict[uuid.UUID, list[BatteryState]] = defaultdict(list)
     batteries = Battery.objects.filter(metering_point_id__in=list(homes))
     for point_id, capacity in batteries.values_list("metering_point_id", "capacity_wh"):
@@ -84,6 +87,14 @@ def producer_ids(*, household_ids: Sequence[uuid.UUID]) -> list[uuid.UUID]:
         household_id__in=list(household_ids), role__in=[PointRole.BATTERY, PointRole.PRODUCTION]
     )
     return sorted(set(points.values_list("household_id", flat=True)))
+
+
+def _as_of(series_id: uuid.UUID, start_ms: int, now_ms: int, newest: Reading) -> Reading:
+    """Return the last reading of [start, now], or the newest of all if there is none."""
+    found = telemetry.scan(series_id=series_id, start_ms=start_ms, end_ms=now_ms + 1)
+    if not len(found):
+        return newest
+    return Reading(int(found.times[-1]), float(found.values[-1]), Quality(int(found.quality[-1])))
 
 
 def _homes(household_ids: Sequence[uuid.UUID]) -> list[Home]:
