@@ -1,4 +1,4 @@
-"""How the API is described: names of operations that stay unique."""
+"""How the API is described: names of operations that stay unique, and which scope they need."""
 
 from __future__ import annotations
 
@@ -15,3 +15,12 @@ class Schema(AutoSchema):
         if self.method == "GET" and segment.endswith("s") and segment != "statistics":
             return name.removesuffix("_retrieve").removesuffix("_list") + "_list"
         return name
+
+    def get_description(self) -> str:  # type: ignore[override] # spectacular's signature, which the stubs do not know
+        """Add to the words of the view which scope a service token needs."""
+        text: str = super().get_description()
+        if not self.get_auth():
+            return text
+        scope = getattr(self.view, "scopes", {}).get(self.method)
+        right = f"Service tokens need the scope `{scope.value}`." if scope else "Not for service tokens."
+        return f"{text}\n\n{right}"

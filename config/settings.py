@@ -7,6 +7,7 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
+from config import operators
 from config.environment import BASE_DIR, environment_read
 from config.logs import logging_configuration
 
@@ -19,6 +20,7 @@ PUBLIC_URL = ENVIRONMENT.public_url
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
 
 INSTALLED_APPS = [
+    "unfold",  # before the admin, whose templates it replaces
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -202,8 +204,14 @@ API_RATES = {
     "write": ENVIRONMENT.api_writes_per_minute,
     "anonymous": 30,
 }
+# Modules with the examples of the API's description.
+API_EXAMPLES = ["myhouse.api.examples", "devices.examples"]
 SPECTACULAR_SETTINGS = {
+    "SCHEMA_PATH_PREFIX": "/(api/v1/)?",
     "TITLE": "MyHouse API",
+    "DESCRIPTION": "Times are ISO 8601 in UTC with milliseconds, energy whole Wh, money decimal strings beside their "
+    "currency. Refusals are problem details (RFC 9457). Reads carry an ETag: send it as If-None-Match and get 304 "
+    "while nothing has changed. See docs/api.md.",
     "VERSION": "1",
     "OAS_VERSION": "3.1.1",
     "SERVE_INCLUDE_SCHEMA": False,
@@ -224,9 +232,12 @@ SPECTACULAR_SETTINGS = {
     "COMPONENT_SPLIT_REQUEST": True,
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
-        "myhouse.api.schema.problems_add",
+        "myhouse.api.description.problems_add",
+        "myhouse.api.description.examples_add",
     ],
 }
+
+UNFOLD = operators.LOOK
 
 # What upper floors hand to lower ones, by dotted path (docs/adr/0003).
 DASHBOARD_PANELS: list[str] = []

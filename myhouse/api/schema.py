@@ -18,43 +18,16 @@ class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-ca
 
     def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
         """Bearer in the Authorization header."""
-        return {"type": "http", "scheme": "bearer", "description": "From POST /api/v1/tokens."}
+        return {
+            "type": "http",
+            "scheme": "bearer",
+            "description": "A person's token from POST /api/v1/tokens, or a service token with the scope named here.",
+        }
 
-
-PROBLEM = {
-    "type": "object",
-    "description": "Problem details (RFC 9457); `errors` names each wrong field and the remedy.",
-    "properties": {
-        "type": {"type": "string", "format": "uri-reference"},
-        "title": {"type": "string"},
-        "status": {"type": "integer"},
-        "detail": {"type": "string"},
-        "errors": {
-            "type": "array",
-            "items": {
-                "type": "object",
-                "properties": {"field": {"type": "string"}, "message": {"type": "string"}},
-                "required": ["field", "message"],
-            },
-        },
-    },
-    "required": ["type", "title", "status", "detail"],
-}
-_METHODS = ("get", "put", "post", "patch", "delete")
-
-
-def problems_add(result: dict[str, Any], generator: Any, request: Any, public: bool) -> dict[str, Any]:  # noqa: FBT001 the hook's signature
-    """Say at each operation that every refusal is a problem document; a hook of the generator."""
-    result.setdefault("components", {}).setdefault("schemas", {})["Problem"] = PROBLEM
-    answer = {
-        "description": "Refused; nothing was written.",
-        "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
-    }
-    for operations in result["paths"].values():
-        for method in _METHODS:
-            if method in operations:
-                operations[method].setdefault("responses", {}).setdefault("default", answer)
-    return result
+    def get_security_requirement(self, auto_schema: Any) -> dict[str, list[str]]:
+        """The scope that a service token needs for this operation, if any opens it."""
+        scope = auto_schema.view.scopes.get(auto_schema.method)
+        return {self.name: [scope.value] if scope else []}
 
 
 class SchemaView(SpectacularAPIView):
