@@ -18,7 +18,7 @@ from myhouse.selectors.reference import Figures
 from myhouse.statistics.flows import flows_of
 from telemetry import selectors as telemetry
 from telemetry.calendar import utc_ms
-from telemetry.model import QUARTER_MS, Quality, Reading
+from telemetry.model import QUARTER_MS, Reading, Quality, Reading
 
 Ints = NDArray[np.int64]
 MICRO = 1_000_000
@@ -75,7 +75,7 @@ def battery_states(
     states: dict[uuid.UUID, list[BatteryState]] = defaultdict(list)
     batteries = Battery.objects.filter(metering_point_id__in=list(homes))
     for point_id, capacity in batteries.values_list("metering_point_id", "capacity_wh"):
-        reading = newest.get(series[point_id]) if point_id in series else None
+        reading: Reading | None = newest.get(series[point_id]) if point_id in series else None
         known = reading is not None and oldest <= reading.time_ms <= latest
         states[homes[point_id]].append(BatteryState(capacity, reading.value if reading and known else None))
     return states
