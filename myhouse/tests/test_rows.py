@@ -1,0 +1,89 @@
+"""Rows written by kept statements are the same as rows written by the ORM, and so are the refusals."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+from django.db import IntegrityError
+
+from myhouse.documents import rows
+from myhouse.documents.models import AuditEntry
+from myhouse.documents.rows import row_change, rows_insert
+from myhouse.models import Battery, Notice
+from myhouse.tests.factories import BatteryFactory, UserFactory
+
+pytestmark = pytest.mark.django_db
+NOW = datetime(2026, 11, 21, 8, 0, 0, 123456, tzinfo=UTC)
+
+
+@pytest.fixture(params=["kept statements", "the ORM"])
+def way(request, monkeypatch) -> str:
+    """Both ways of writing: the second one is what other stores than SQLite get."""
+    if request.param == "the ORM":
+        monkeypatch.setattr(rows, "KEPT_FOR", ())
+    return request.param
+
+
+def test_inserted_rows_come_back_as_they_were(way):
+    user = UserFactory()
+    notices = [Notice(user=user, text=f"News {number}", created_at=NOW) for number in range(3)]
+    entry = AuditEntry(at=NOW, action="test", details={"price": 7, "of": [1, "ä"]})
+
+    rows_insert(notices)
+    rows_insert([entry])
+    rows_insert([])
+
+    found = {one.pk: one for one in Notice.objects.filter(user=user)}
+    for notice in notices:
+        for field in Notice._meta.concrete_fields:
+            assert getattr(found[notice.pk], field.attname) == getattr(notice, field.attname)
+    assert AuditEntry.objects.get(pk=entry.pk).details == {"price": 7, "of": [1, "ä"]}
+    assert not notices[0]._state.adding
+
+
+def test_a_row_that_breaks_a_constraint_is_refused(way):
+    notice = Notice(user=UserFactory(), text="News", created_at=NOW)
+    rows_insert([notice])
+
+    with pytest.raises(IntegrityError):
+        rows_insert([notice])
+
+
+def test_a_row_changes_while_it_is_as_the_conditions_say(way):
+    battery = BatteryFactory(capacity_wh=100, max_charge_w=60, max_discharge_w=7)
+
+    def take() -> bool:
+        return row_change(
+            Battery,
+            battery.pk,
+            equal={"max_discharge_w": 7},
+            at_least={"capacity_wh": ("max_charge_w", 20)},
+            add={"max_charge_w": 20},
+        )
+
+    assert [take(), take(), take()] == [True, True, False]
+    battery.refresh_from_db()
+    assert (battery.capacity_wh, battery.max_charge_w, battery.max_discharge_w) == (100, 100, 7)
+
+
+def test_columns_are_set_and_lowered_beside_a_plain_bound(way):
+    battery = BatteryFactory(capacity_wh=100, max_charge_w=60, max_discharge_w=7)
+
+    def lower() -> bool:
+        return row_change(
+            Battery, battery.pk, at_least={"capacity_wh": 50}, add={"capacity_wh": -50}, put={"max_charge_w": 1}
+        )
+
+    assert [lower(), lower(), lower()] == [True, True, False]
+    battery.refresh_from_db()
+    assert (battery.capacity_wh, battery.max_charge_w) == (0, 1)
+
+
+def test_a_row_of_another_key_or_value_is_left_alone(way):
+    battery = BatteryFactory(max_charge_w=60)
+
+    assert not row_change(Battery, battery.pk, equal={"max_charge_w": 61}, put={"max_charge_w": 1})
+    assert not row_change(Battery, battery.metering_point_id, put={"max_charge_w": 1})
+    battery.refresh_from_db()
+    assert battery.max_charge_w == 60
