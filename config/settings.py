@@ -205,7 +205,7 @@ API_RATES = {
     "anonymous": 30,
 }
 # Modules with the examples of the API's description.
-API_EXAMPLES = ["myhouse.api.examples", "devices.examples"]
+API_EXAMPLES = ["myhouse.api.examples", "myhouse.api.notices", "devices.examples", "marketplace.api.examples"]
 SPECTACULAR_SETTINGS = {
     "SCHEMA_PATH_PREFIX": "/(api/v1/)?",
     "TITLE": "MyHouse API",
@@ -223,6 +223,15 @@ SPECTACULAR_SETTINGS = {
         "ApplianceKind": "myhouse.api.appliances.COUNTED",
         "SeriesKind": ["gauge", "mean", "counter", "interval"],
         "PushingDeviceKind": ["http", "p1"],
+        "ContractDirection": "myhouse.models.tariffs.Direction",
+        "OfferKind": "marketplace.models.offers.OfferKind",
+        "OfferState": "marketplace.models.offers.OfferState",
+        "TradeState": "marketplace.models.offers.TradeState",
+        "MeterSide": "marketplace.models.offers.Side",
+        "TradeSide": ["bought", "sold"],
+        "TransferKind": "marketplace.models.ledger.TransferKind",
+        "CashState": "marketplace.models.ledger.CashState",
+        "CashDirection": "marketplace.models.ledger.CashDirection",
     },
     "SERVE_PERMISSIONS": [],
     # The documentation page comes from our own files; nothing is validated elsewhere.
@@ -241,7 +250,12 @@ UNFOLD = operators.LOOK
 
 # What upper floors hand to lower ones, by dotted path (docs/adr/0003).
 DASHBOARD_PANELS: list[str] = []
-OPERATOR_PANELS: list[str] = []
+OPERATOR_PANELS: list[str] = [
+    "marketplace.overview.operator_panel",
+    "devices.overview.operator_panel",
+    "myhouse.admin.figures.homes_overview",
+    "myhouse.admin.figures.system_overview",
+]
 ENERGY_SOURCES: list[str] = []
 HOUSEHOLD_LIFECYCLE: list[str] = []
 PRIVACY_PARTS: list[str] = []

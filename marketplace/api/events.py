@@ -9,9 +9,10 @@ from __future__ import annotations
 import itertools
 import json
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from http import HTTPStatus
 from time import monotonic
 from typing import Any, cast
@@ -20,21 +21,25 @@ from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework.exceptions import APIException, MethodNotAllowed, NotAuthenticated
+from rest_framework.request import Request
 from rest_framework.settings import api_settings
 
 from marketplace.api.hub import Box, Gap, hub_join, hub_leave
 from marketplace.api.news import news_json, readings_json
 from marketplace.news import NEWS, market_group
 from myhouse.api.fields import moment
+from myhouse.api.gate import ApiView
+from myhouse.authentication import token_authenticate
 from myhouse.errors import Busy, NotAllowed, TooMany, UnableTo
 from myhouse.feeds import in_thread
 from myhouse.models.accounts import TokenKind
 from myhouse.models.households import Role
-from myhouse.scopes import Scope
+from myhouse.scopes import Scope, by_method
 from myhouse.selectors.households import community_of, household_for
 from myhouse.services.live import group_of
-from myhouse.services.tokens import token_use
 
 HEARTBEAT_S = 15.0
 RECHECK_S = 30.0
@@ -64,12 +69,10 @@ class Caller:
         return groups
 
 
-def caller_of(secret: str, household_id: uuid.UUID) -> Caller:
+def caller_of(secret: str, address: str, household_id: uuid.UUID) -> Caller:
     """Find out who brings this token and what he may hear (in a thread), or refuse."""
     now = timezone.now()
-    token = token_use(secret=secret, now=now)
-    if token is None:
-        raise NotAuthenticated(_("The token is wrong, revoked or expired. Get a new one at /api/v1/tokens."))
+    token = token_authenticate(secret=secret, address=address, now=now)
     access = household_for(user=token.user, household_id=household_id, now=now)
     access.require_curves()
     free = token.kind == TokenKind.USER
@@ -93,10 +96,10 @@ def caller_of(secret: str, household_id: uuid.UUID) -> Caller:
 class Stream:
     """One client's events, made while it listens."""
 
-    def __init__(self, caller: Caller, secret: str, last_seen: datetime | None) -> None:
-        """Begin; `last_seen` is when a returning client got its last event."""
+    def __init__(self, caller: Caller, look: Callable[[], Caller], last_seen: datetime | None) -> None:
+        """Begin; `look` finds the caller again, `last_seen` is when a returning client got its last event."""
         self.caller = caller
-        self._secret = secret
+        self._look = look
         self._last_seen = last_seen
         self._box = Box(caller.groups)
         self._numbers = itertools.count()
@@ -127,13 +130,12 @@ class Stream:
 
     async def _refusal(self) -> dict[str, Any] | None:
         """Say why the client may not go on as it does; nothing when it may."""
-        caller = self.caller
         try:
-            now_is = await in_thread(lambda: caller_of(self._secret, caller.household_id))
+            now_is = await in_thread(self._look)
         except (UnableTo, APIException) as error:
             answer = _answer(error)
             return {"status": answer.status_code, "detail": str(answer.data["detail"])}
-        if now_is == caller:
+        if now_is == self.caller:
             return None
         return {"status": int(HTTPStatus.OK), "detail": _("What you may hear has changed. Connect again.")}
 
@@ -178,10 +180,11 @@ async def events(request: HttpRequest, household_id: uuid.UUID) -> HttpResponseB
     try:
         if request.method != "GET":
             raise MethodNotAllowed(str(request.method))
-        secret = _secret_of(request)
-        caller = await in_thread(lambda: caller_of(secret, household_id))
+        address = str(request.META.get("REMOTE_ADDR") or "local")
+        look = partial(caller_of, _secret_of(request), address, household_id)
+        caller = await in_thread(look)
         _refuse_crowd(caller)
-        stream = Stream(caller, secret, _last_seen(request))
+        stream = Stream(caller, look, _last_seen(request))
     except (UnableTo, APIException) as error:
         return _refused(error)
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no", "Vary": "Authorization"}
@@ -230,3 +233,39 @@ def _refused(error: Exception) -> HttpResponse:
         response.headers[name] = cast("str", value)
     response.headers["Content-Type"] = "application/problem+json"
     return response
+
+
+class EventsView(ApiView):
+    """Describes `events`, which answers in its place; a service hears readings, market news or both by its scopes."""
+
+    scopes = by_method(read=Scope.READINGS_READ)
+
+    @extend_schema(
+        operation_id="households_events",
+        tags=["market"],
+        parameters=[
+            OpenApiParameter(
+                "Last-Event-ID",
+                str,
+                OpenApiParameter.HEADER,
+                description="The id of the last event you got: what happened since is told as one `gap`.",
+            )
+        ],
+        responses={
+            (200, "text/event-stream"): OpenApiResponse(OpenApiTypes.STR, description="Events, as they happen")
+        },
+        summary="Readings, trades, offers and balances as they happen (Server-Sent Events)",
+    )
+    def get(self, request: Request, household_id: uuid.UUID) -> None:
+        """Stream what happens from now on; never ends by itself.
+
+        `hello` comes first: what you read after its time `at` misses nothing. `readings` brings new values, `trade`
+        and `balance` what happened to you, `offer` what changed in the book. `gap` says that events between two
+        times are lost: read again what you keep. `end` says why the server ends the stream (token revoked or
+        expired, no member any more). While nothing happens a comment comes every 15 seconds. At most 10 streams
+        per user; one more answers 429, a full server 503, both with Retry-After.
+        """
+
+
+events.cls = EventsView  # type: ignore[attr-defined] # read by spectacular
+events.initkwargs = {}  # type: ignore[attr-defined] # read by spectacular

@@ -10,8 +10,6 @@ from typing import Any
 from myhouse.api.fields import moment
 from myhouse.tariffs.money import money_text
 
-_UCT = "_uct"
-
 
 def readings_json(message: Mapping[str, Any]) -> dict[str, Any]:
     """Write values as `live_publish` tells them: {measurement id: {"t": ms, "v": value}}."""
@@ -32,12 +30,11 @@ def news_json(news: Mapping[str, Any], *, currency: str) -> dict[str, Any]:
             continue
         if name == "at":
             plain[name] = _moment(value)
-        elif name.endswith(_UCT):
-            plain[name.removesuffix(_UCT)] = money_text(value)
+        elif "_uct" in name:
+            plain["currency"] = currency
+            plain[name.replace("_uct_kwh", "_per_kwh").removesuffix("_uct")] = money_text(value)
         else:
             plain[name] = value
-    if any(name.endswith(_UCT) for name in news):
-        plain["currency"] = currency
     return plain
 
 

@@ -2,12 +2,23 @@
 
 from django.urls import URLPattern, URLResolver
 
-from myhouse.api import accounts, appliances, households, metering, schema, service_tokens, statistics, tariffs
+from myhouse.api import (
+    accounts,
+    appliances,
+    households,
+    metering,
+    notices,
+    schema,
+    service_tokens,
+    statistics,
+    tariffs,
+)
 from myhouse.api.readings_urls import urlpatterns as readings_patterns
 
 urlpatterns: list[URLPattern | URLResolver] = [
     *schema.urlpatterns,
     *accounts.urlpatterns,
+    *notices.urlpatterns,
     *households.urlpatterns,
     *service_tokens.urlpatterns,
     *metering.urlpatterns,
