@@ -10,8 +10,10 @@ from django.utils.translation import gettext_lazy as _
 from config import operators
 from config.environment import BASE_DIR, environment_read
 from config.logs import logging_configuration
+from config.safety import environment_require_safe
 
 ENVIRONMENT = environment_read()
+environment_require_safe(ENVIRONMENT)
 VAR_DIR = ENVIRONMENT.var_dir
 SECRET_KEY = ENVIRONMENT.secret_key
 DEBUG = ENVIRONMENT.debug

@@ -1,4 +1,8 @@
-"""What upper floors show on a household's page: each dotted path in `DASHBOARD_PANELS` returns one panel."""
+"""What the apps show on a household's page and on the operators' start page, each named by a dotted path.
+
+`DASHBOARD_PANELS` names functions that return a `Panel` for a household, `OPERATOR_PANELS` functions that return an
+`Overview` of what a member of staff may see.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +10,15 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from django.conf import settings
 from django.utils.module_loading import import_string
 
 if TYPE_CHECKING:
-    from myhouse.models import Household, User
+    from myhouse.charts.model import Chart
+    from myhouse.models import Household
+    from myhouse.selectors.staff import StaffScope
 
 logger = logging.getLogger(__name__)
 
@@ -28,7 +34,28 @@ class Panel:
     order: int = 100
 
 
-PanelSource = Callable[..., "Panel | None"]
+@dataclass(frozen=True)
+class Figure:
+    """One number of the operators' start page, leading to the rows it counts."""
+
+    title: str
+    value: str
+    url: str = ""
+    note: str = ""
+    tone: str = ""  # "good", "warn" or "bad" where it says how things stand, always beside words
+
+
+@dataclass(frozen=True)
+class Overview:
+    """What one app shows on the operators' start page."""
+
+    title: str
+    figures: list[Figure]
+    charts: list[Chart] = field(default_factory=list)
+    order: int = 100
+
+
+T = TypeVar("T", Panel, Overview)
 
 
 def panels_of(*, household: Household, now: datetime) -> list[Panel]:
@@ -36,21 +63,21 @@ def panels_of(*, household: Household, now: datetime) -> list[Panel]:
     return _collected(settings.DASHBOARD_PANELS, household=household, now=now)
 
 
-def operator_panels_of(*, user: User, now: datetime) -> list[Panel]:
-    """Return the panels of the operator's page for a member of staff, in their order."""
-    return _collected(settings.OPERATOR_PANELS, user=user, now=now)
+def overviews_of(*, scope: StaffScope, now: datetime) -> list[Overview]:
+    """Return what the operators' start page shows this member of staff, in its order."""
+    return _collected(settings.OPERATOR_PANELS, scope=scope, now=now)
 
 
-def _collected(paths: list[str], **asked: Any) -> list[Panel]:
-    panels: list[Panel] = []
+def _collected(paths: list[str], **asked: Any) -> list[T]:
+    collected: list[T] = []
     for path in paths:
-        source: PanelSource = import_string(path)
+        source: Callable[..., T | None] = import_string(path)
         try:
-            panel = source(**asked)
+            one = source(**asked)
         except Exception:
             # The page must not go dark because a part on an upper floor fails.
             logger.exception("The panel %s failed for %s", path, asked)
             continue
-        if panel is not None:
-            panels.append(panel)
-    return sorted(panels, key=lambda panel: (panel.order, panel.title))
+        if one is not None:
+            collected.append(one)
+    return sorted(collected, key=lambda one: (one.order, one.title))

@@ -10,8 +10,7 @@ from pathlib import Path
 
 from django.conf import settings
 
-from myhouse.documents.base import FOREVER
-from myhouse.models import CommunityMembership, CommunityRole, Membership, OutboxMessage, User
+from myhouse.models import CommunityMembership, CommunityRole, Membership, User
 
 _FILES_AT_MOST = 200
 # What Django's file backend writes between two mails of one file.
@@ -26,23 +25,6 @@ class Mail:
     subject: str
     date: str
     body: str
-
-
-@dataclass(frozen=True)
-class Owed:
-    """Messages that wait to be sent: how many in all, how many failed at least once, and the last fault."""
-
-    waiting: int
-    failed: int
-    last_error: str
-
-
-def owed(*, now: datetime) -> Owed:
-    """Count what has not been sent yet."""
-    waiting = OutboxMessage.objects.filter(sent_at=FOREVER)
-    failed = waiting.filter(tries__gt=0).exclude(last_error="")
-    last = failed.order_by("-created_at").first()
-    return Owed(waiting=waiting.count(), failed=failed.count(), last_error=last.last_error if last else "")
 
 
 def mail_is_kept() -> bool:

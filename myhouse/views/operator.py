@@ -1,18 +1,16 @@
-"""Pages of the operator: the mail an embedded installation keeps instead of sending."""
+"""Pages of the operators outside their lists: the mail an embedded installation keeps instead of sending."""
 
 from __future__ import annotations
 
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.urls import path
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
-from myhouse.panels import operator_panels_of
-from myhouse.selectors.mail import mail_is_kept, mails_for, owed
-from myhouse.selectors.second_factor import factor_on
+from myhouse.selectors.mail import mail_is_kept, mails_for
 from myhouse.views.gate import user_of
 
 
@@ -20,18 +18,10 @@ from myhouse.views.gate import user_of
 @require_GET
 @never_cache
 def operator(request: HttpRequest) -> HttpResponse:
-    """Show staff where to look: lists, mail, and what is stuck; for everybody else there is no such page."""
-    user = user_of(request)
-    if not user.is_staff:
+    """Lead staff to their start page; for everybody else there is no such page."""
+    if not user_of(request).is_staff:
         raise Http404
-    now = timezone.now()
-    context = {
-        "mail_kept": mail_is_kept(),
-        "owed": owed(now=now) if user.is_superuser else None,
-        "factor_on": factor_on(user=user),
-        "panels": operator_panels_of(user=user, now=now),
-    }
-    return render(request, "accounts/operator.html", context)
+    return redirect("admin:index")
 
 
 @login_required

@@ -1,0 +1,104 @@
+"""How values stand in the operators' lists: money and energy with their unit, times in UTC, open ends as a dash."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date, datetime
+from typing import Any
+
+from django.contrib.admin import display
+from django.db.models import DateField, DateTimeField, Field, ForeignKey, JSONField, Model
+from django.urls import NoReverseMatch, reverse
+from django.utils.formats import date_format
+from django.utils.html import format_html
+from django.utils.timezone import localtime
+from django.utils.translation import get_language
+
+from myhouse import formatting
+from myhouse.documents.base import FOREVER, FOREVER_DATE
+
+Column = Callable[[Any], object]
+_WH_PER_KWH = 1000
+# Slots and windows that stand for "none" begin here.
+_BEGINNING_YEAR = 1970
+
+
+def columns_of(model: type[Model], amounts: tuple[str, ...]) -> dict[str, Column]:
+    """Return how each field of a model that needs more than its bare value is shown, by field name."""
+    shown = {}
+    for field in model._meta.get_fields():  # noqa: SLF001 - Django's own public name for it
+        if isinstance(field, Field):
+            read = _reader(field, amounts)
+            if read is not None:
+                shown[field.name] = display(description=field.verbose_name, ordering=field.name)(read)
+    return shown
+
+
+def linked(row: Model | None) -> str:
+    """Write a row's name, leading to its page."""
+    if row is None:
+        return formatting.MISSING
+    meta = row._meta  # noqa: SLF001 - Django's own public name for it
+    try:
+        url = reverse(f"admin:{meta.app_label}_{meta.model_name}_change", args=[row.pk])
+    except NoReverseMatch:
+        return str(row)
+    return format_html('<a class="row-link" href="{}">{}</a>', url, str(row))
+
+
+def money_text(amount: int | None, currency: str) -> str:
+    """Write an amount in the reader's language."""
+    return formatting.money(amount, currency, get_language())
+
+
+def energy_text(watt_hours: float | None) -> str:
+    """Write an energy in the reader's language."""
+    return formatting.energy(watt_hours, get_language())
+
+
+def moment_text(moment: datetime | None) -> str:
+    """Write a time, saying that it is UTC; a dash where there is none."""
+    if moment is None or moment >= FOREVER or moment.year == _BEGINNING_YEAR:
+        return formatting.MISSING
+    return f"{date_format(localtime(moment), 'SHORT_DATETIME_FORMAT')}{formatting.THIN}UTC"
+
+
+def currency_of(row: Any) -> str:
+    """Return the currency a row counts in: its own, or that of what it belongs to."""
+    for owner in ("", "account", "debit", "community", "household"):
+        held = getattr(row, owner, None) if owner else row
+        currency = getattr(held, "currency", "")
+        if currency:
+            return str(currency)
+    return "EUR"
+
+
+def _reader(field: Field[Any, Any], amounts: tuple[str, ...]) -> Column | None:
+    name = field.name
+    if name in amounts:
+        return lambda row: _amount(row, getattr(row, name))
+    if name.endswith("_uct_kwh"):
+        return lambda row: formatting.price(getattr(row, name) / _WH_PER_KWH, currency_of(row), get_language())
+    if name.endswith("_uct"):
+        return lambda row: money_text(getattr(row, name), currency_of(row))
+    if name.endswith("_wh"):
+        return lambda row: energy_text(getattr(row, name))
+    if name.endswith("_w"):
+        return lambda row: formatting.power(getattr(row, name), get_language())
+    if isinstance(field, DateTimeField):
+        return lambda row: moment_text(getattr(row, name))
+    if isinstance(field, DateField):
+        return lambda row: _day_text(getattr(row, name))
+    if isinstance(field, ForeignKey) and not isinstance(field, JSONField):
+        return lambda row: linked(getattr(row, name))
+    return None
+
+
+def _day_text(day: date | None) -> str:
+    return formatting.MISSING if day is None or day >= FOREVER_DATE else date_format(day, "SHORT_DATE_FORMAT")
+
+
+def _amount(row: Any, amount: int) -> str:
+    """Write what is money on a money account and energy on an energy account."""
+    asset = getattr(row, "asset", "") or row.account.asset
+    return money_text(amount, currency_of(row)) if asset == "money" else energy_text(amount)

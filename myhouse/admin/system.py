@@ -1,0 +1,255 @@
+"""What the installation itself keeps: the audit log, messages owed, failed tasks, requests answered."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.apps import apps
+from django.contrib import admin
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest
+from django.urls import NoReverseMatch, reverse
+from django.utils.html import format_html
+from django.utils.translation import gettext_lazy as _
+from unfold.paginator import InfinitePaginator
+
+from myhouse.admin.base import ReadOnlyAdmin
+from myhouse.admin.decisions import DecidingAdmin, Decision
+from myhouse.admin.filters import open_filter
+from myhouse.admin.scope import scope_of
+from myhouse.documents.base import FOREVER
+from myhouse.documents.services import Actor
+from myhouse.formatting import MISSING
+from myhouse.models import AuditEntry, FailedTask, IdempotencyRecord, OutboxMessage
+from myhouse.services.failures import failure_dismiss, failure_retry
+from myhouse.services.outbox import message_give_up, message_resend
+
+
+class ActionFilter(admin.SimpleListFilter):
+    """What kind of thing was changed: the part of the action before the dot."""
+
+    title = _("Action")
+    parameter_name = "about"
+    KINDS = (
+        ("appliance.", _("Appliances")),
+        ("cash.", _("Deposits and payouts")),
+        ("community.", _("Communities")),
+        ("contract.", _("Contracts")),
+        ("device.", _("Devices")),
+        ("household.", _("Households")),
+        ("invitation.", _("Invitations")),
+        ("member.", _("Members")),
+        ("offer.", _("Offers")),
+        ("outbox.", _("Messages")),
+        ("privacy.", _("Privacy")),
+        ("task.", _("Tasks")),
+        ("token.", _("Tokens")),
+        ("trade.", _("Trades")),
+        ("user.", _("Accounts")),
+    )
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        """Offer the subjects."""
+        return list(self.KINDS)
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Keep the entries of the chosen subject."""
+        if self.value() not in dict(self.KINDS):
+            return queryset
+        return queryset.filter(action__startswith=self.value())
+
+
+class ActorFilter(admin.SimpleListFilter):
+    """Changes by people, or by the system itself."""
+
+    title = _("Who")
+    parameter_name = "by"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        """Offer both, and the visitor himself."""
+        return [("me", _("Me")), ("people", _("People")), ("system", _("The system"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Keep what they did."""
+        if self.value() == "me":
+            return queryset.filter(actor_id=request.user.pk)
+        if self.value() in {"people", "system"}:
+            return queryset.filter(actor_id__isnull=self.value() == "system")
+        return queryset
+
+
+@admin.register(AuditEntry)
+class AuditEntryAdmin(ReadOnlyAdmin):
+    """Who changed what, from where; never edited by anybody."""
+
+    titles = (_("Entry of the audit log"), _("Audit log"))
+    list_display = ("at", "actor_label", "action", "subject", "address", "details")
+    list_filter = (ActionFilter, ActorFilter, "at")
+    search_fields = ("action", "actor_label")
+    search_ids = ("subject_id", "actor_id", "community_id")
+    fields = ("at", "actor_label", "actor_id", "address", "action", "subject", "subject_id", "community_id", "details")
+    paginator = InfinitePaginator
+    ordering = ("-at",)
+    scope = {"community_id": "communities"}
+
+    def in_scope(self, request: HttpRequest, rows: QuerySet[Any]) -> QuerySet[Any]:
+        """Show a manager what names his community, and what names none but is about one of its homes."""
+        scope = scope_of(request)
+        of_homes = Q(community_id__isnull=True, subject_id__in=scope.households)
+        return rows.filter(Q(community_id__in=scope.communities) | of_homes)
+
+    @admin.display(description=_("What was changed"))
+    def subject(self, entry: AuditEntry) -> str:
+        """Name what was changed, leading to its page."""
+        if not entry.subject_type:
+            return MISSING
+        url = _page_of(entry.subject_type, entry.subject_id)
+        if not url:
+            return entry.subject_type
+        return format_html('<a class="row-link" href="{}">{}</a>', url, entry.subject_type)
+
+
+def _page_of(subject_type: str, subject_id: Any) -> str:
+    """Return the page of a row known by the name of its class; empty when there is none."""
+    for config in apps.get_app_configs():
+        if subject_type.lower() in config.models and subject_id is not None:
+            try:
+                return reverse(f"admin:{config.label}_{subject_type.lower()}_change", args=[subject_id])
+            except NoReverseMatch:
+                return ""
+    return ""
+
+
+def _resend(message: OutboxMessage, _given: dict[str, Any], *, actor: Actor, now: datetime) -> None:
+    message_resend(message=message, actor=actor, now=now)
+
+
+def _give_up(message: OutboxMessage, _given: dict[str, Any], *, actor: Actor, now: datetime) -> None:
+    message_give_up(message=message, actor=actor, now=now)
+
+
+class MessageStateFilter(admin.SimpleListFilter):
+    """Where a message stands."""
+
+    title = _("State")
+    parameter_name = "state"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        """Offer the states."""
+        return [
+            ("waiting", _("Waiting")),
+            ("failed", _("Failed")),
+            ("given_up", _("Given up")),
+            ("sent", _("Sent")),
+        ]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Keep the messages in the chosen state."""
+        if self.value() == "sent":
+            return queryset.filter(sent_at__lt=FOREVER)
+        owed = queryset.filter(sent_at=FOREVER)
+        if self.value() == "waiting":
+            return owed.filter(due_at__lt=FOREVER)
+        if self.value() == "failed":
+            return owed.filter(due_at__lt=FOREVER, tries__gt=0).exclude(last_error="")
+        if self.value() == "given_up":
+            return owed.filter(due_at=FOREVER)
+        return queryset
+
+
+@admin.register(OutboxMessage)
+class OutboxMessageAdmin(DecidingAdmin):
+    """What is owed to the outside; for the operator, without the content, which may open accounts."""
+
+    titles = (_("Message"), _("Messages"))
+    list_display = ("created_at", "topic", "due_at", "sent_at", "tries", "last_error")
+    list_filter = (MessageStateFilter, "topic", "created_at")
+    hidden = ("payload",)
+    ordering = ("-created_at",)
+    decisions = (
+        Decision(
+            name="resend",
+            title=_("Send again"),
+            question=_("The message goes out now, even if it was sent or given up before."),
+            done=_("On its way"),
+            run=_resend,
+            icon="forward_to_inbox",
+        ),
+        Decision(
+            name="give_up",
+            title=_("Give up"),
+            question=_("The message is not tried any more. It can be sent again later."),
+            done=_("Given up"),
+            run=_give_up,
+            icon="cancel_schedule_send",
+            danger=True,
+            possible=lambda message: message.sent_at == FOREVER and message.due_at < FOREVER,
+        ),
+    )
+
+    def name_of(self, row: OutboxMessage) -> str:
+        """Say which message it is without telling what is in it."""
+        return f"{row.topic} {row.pk}"
+
+
+def _retry(failure: FailedTask, _given: dict[str, Any], *, actor: Actor, now: datetime) -> None:
+    failure_retry(failure=failure, actor=actor, now=now)
+
+
+def _dismiss(failure: FailedTask, _given: dict[str, Any], *, actor: Actor, now: datetime) -> None:
+    failure_dismiss(failure=failure, actor=actor, now=now)
+
+
+def _is_open(failure: FailedTask) -> bool:
+    return failure.settled_at == FOREVER
+
+
+@admin.register(FailedTask)
+class FailedTaskAdmin(DecidingAdmin):
+    """Background work that broke; for the operator."""
+
+    titles = (_("Failed task"), _("Failed tasks"))
+    list_display = ("name", "error", "times", "at", "outcome", "settled_at")
+    list_filter = (open_filter("settled_at", _("State"), (_("Open"), _("Settled"))), "at")
+    search_fields = ("name",)
+    hidden = ("fingerprint",)
+    ordering = ("-at",)
+    decisions = (
+        Decision(
+            name="retry",
+            title=_("Start again"),
+            question=_("The task is given to a worker once more, with the arguments it had."),
+            done=_("Started again"),
+            run=_retry,
+            icon="replay",
+            possible=lambda failure: _is_open(failure) and failure.repeatable,
+        ),
+        Decision(
+            name="dismiss",
+            title=_("Dismiss"),
+            question=_("The failure is marked as seen. Should the task fail again, it shows up again."),
+            done=_("Dismissed"),
+            run=_dismiss,
+            icon="done_all",
+            possible=_is_open,
+        ),
+    )
+
+
+@admin.register(IdempotencyRecord)
+class IdempotencyRecordAdmin(ReadOnlyAdmin):
+    """Requests that were answered, without the answers; for the operator."""
+
+    titles = (_("Request answered"), _("Requests answered"))
+    list_display = ("key", "scope_text", "status", "created_at")
+    list_filter = ("created_at",)
+    search_fields = ("scope", "key")
+    hidden = ("body_digest", "answer")
+    paginator = InfinitePaginator
+    ordering = ("-created_at",)
+
+    @admin.display(description=_("Scope"))
+    def scope_text(self, record: IdempotencyRecord) -> str:
+        """Say whose key it is, for which route."""
+        return record.scope
