@@ -1,20 +1,17 @@
-"""Buying from an offer, and taking a trade back."""
+"""Buying from an offer; taking a trade back stands in `reversal`."""
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from marketplace.models import Account, Lot, Offer, SellableEnergy, Trade, Transfer
 from marketplace.models.ledger import Asset, TransferKind
-from marketplace.models.offers import NOW_SLOT, OfferKind, OfferState, Side, TradeState
-from marketplace.news import market_changed
+from marketplace.models.offers import NOW_SLOT, OfferKind, OfferState, TradeState
 from marketplace.rules.prices import part_price
 from marketplace.services.ledger import (
     HouseholdAccounts,
@@ -25,15 +22,18 @@ from marketplace.services.ledger import (
     ledger_write,
 )
 from marketplace.services.offers import offer_end
+from marketplace.services.reversal import UnableToReverseTrade, trade_reverse
 from marketplace.services.sellable import stored_sell
+from marketplace.services.sides import lots_of, trade_news, trade_tell
 from myhouse import formatting
-from myhouse.documents.atomic import after_commit, atomic
+from myhouse.documents.atomic import atomic
 from myhouse.documents.base import uuid7
 from myhouse.documents.services import Actor, audit_record
 from myhouse.errors import Kind, NotFound, UnableTo
 from myhouse.models import Community, CommunityMembership, Household
 from myhouse.selectors.households import household_require_active
-from myhouse.services.notices import notice_tell
+
+__all__ = ["UnableToBuy", "UnableToBuyNow", "UnableToReverseTrade", "offer_buy", "trade_reverse"]
 
 CAUSE = "trade"
 
@@ -138,55 +138,6 @@ def _buy(deal: _Deal, energy_wh: int, version: int | None, actor: Actor, now: da
         Lot.objects.bulk_create(lots_of(trade, energy_wh=energy_wh, money_uct=price, usable_from=now))
     _noted(trade, deal, actor, now)
     return trade
-
-
-def lots_of(trade: Trade, *, energy_wh: int, money_uct: int, usable_from: datetime) -> list[Lot]:
-    """Return the buyer's and the seller's lot of what was delivered, not yet saved."""
-    return [
-        Lot(
-            trade_id=trade.pk,
-            household_id=household_id,
-            side=side,
-            energy_wh=energy_wh,
-            money_uct=money_uct,
-            usable_from=usable_from,
-        )
-        for household_id, side in ((trade.buyer_id, Side.IMPORT), (trade.seller_id, Side.EXPORT))
-    ]
-
-
-def trade_news(*, trade: Trade, event: str, now: datetime) -> None:
-    """Tell open pages, once it is durable, what became of a trade."""
-    payload = {
-        "id": trade.pk,
-        "offer_id": trade.offer_id,
-        "event": event,
-        "energy_wh": trade.energy_wh,
-        "total_uct": trade.total_uct,
-        "delivered_wh": trade.delivered_wh,
-        "refunded_uct": trade.refunded_uct,
-    }
-    households = [trade.buyer_id, trade.seller_id]
-    after_commit(
-        partial(
-            market_changed,
-            community_id=trade.community_id,
-            households=households,
-            kind="trade",
-            payload=payload,
-            now=now,
-        )
-    )
-
-
-def trade_tell(*, trade: Trade, household_id: uuid.UUID, text: Callable[[str], str], now: datetime) -> None:
-    """Tell one side's members what became of a trade, on the page and by mail as they chose."""
-    notice_tell(
-        text=text,
-        now=now,
-        household=Household(pk=household_id),
-        url=f"/households/{household_id}/market/trades/{trade.pk}/",
-    )
 
 
 def _no_such_offer() -> NotFound:
