@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import F, Q
+from django.db.models import Q
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
@@ -19,6 +19,7 @@ from marketplace.rules.ledger import Demand, changes_of, demands_of
 from myhouse import formatting
 from myhouse.documents.atomic import atomic
 from myhouse.documents.idempotency import UnableToRepeat
+from myhouse.documents.rows import AtLeast, row_change, rows_insert
 from myhouse.errors import Kind, UnableTo
 
 # An issuing account is split into so many rows per community and asset, so that no row is everybody's.
@@ -131,13 +132,14 @@ def issuing_account(*, community: Any, asset: str, for_id: uuid.UUID, now: datet
 
 
 @atomic
-def ledger_write(*, movements: Sequence[Movement], now: datetime) -> list[Transfer]:
+def ledger_write(*, movements: Sequence[Movement], now: datetime, new: bool = False) -> list[Transfer]:
     """Write several movements as one: all of them, or none where an account lacks something.
 
-    The same keys with the same content return the first transfers and change nothing.
+    The same keys with the same content return the first transfers and change nothing. With `new` the caller has just
+    made the id in each key, and nobody looks for earlier ones.
     """
     _movements_check(movements)
-    earlier = _earlier(movements)
+    earlier = [] if new else _earlier(movements)
     if earlier:
         return earlier
     transfers = [_transfer(movement, now) for movement in movements]
@@ -151,8 +153,8 @@ def ledger_write(*, movements: Sequence[Movement], now: datetime) -> list[Transf
     # Always in the same order: two writers of the same accounts wait for each other and not in a ring.
     for account_id in sorted(demands):
         _account_change(accounts[account_id], demands[account_id])
-    Transfer.objects.bulk_create(transfers)
-    Entry.objects.bulk_create(_entries(changes, demands, now))
+    rows_insert(transfers)
+    rows_insert(_entries(changes, demands, now))
     return transfers
 
 
@@ -310,17 +312,14 @@ def _transfer(movement: Movement, now: datetime) -> Transfer:
 
 def _account_change(account: Account, demand: Demand) -> None:
     """Change one account in one statement that finds it only while it holds enough."""
-    row = Account.objects.filter(pk=account.pk)
+    at_least: dict[str, AtLeast] = {}
     if demand.available_before and account.owner_kind != OwnerKind.ISSUING:
-        row = row.filter(balance__gte=F("reserved") + demand.available_before)
+        at_least["balance"] = ("reserved", demand.available_before)
     if demand.reserved_before:
-        row = row.filter(reserved__gte=demand.reserved_before)
-    written: dict[str, Any] = {"entries_count": F("entries_count") + demand.entries}
-    if demand.balance:
-        written["balance"] = F("balance") + demand.balance
-    if demand.reserved:
-        written["reserved"] = F("reserved") + demand.reserved
-    if row.update(**written) != 1:
+        at_least["reserved"] = demand.reserved_before
+    changes = {"entries_count": demand.entries, "balance": demand.balance, "reserved": demand.reserved}
+    changes = {name: change for name, change in changes.items() if change}
+    if not row_change(Account, account.pk, at_least=at_least, add=changes):
         _refuse(account, demand)
 
 
