@@ -319,7 +319,7 @@ def _account_change(account: Account, demand: Demand) -> None:
         at_least["reserved"] = demand.reserved_before
     changes = {"entries_count": demand.entries, "balance": demand.balance, "reserved": demand.reserved}
     changes = {name: change for name, change in changes.items() if change}
-    if not row_change(Account, account.pk, at_least=at_least, add=changes):
+    if not row_change(Account, equal={"pk": account.pk}, at_least=at_least, add=changes):
         _refuse(account, demand)
 
 

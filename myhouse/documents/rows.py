@@ -6,16 +6,16 @@ kept, because composing it costs ten times as much as running it while every oth
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
 from django.db import connection
 from django.db.models import F, Field, Model
 
-# A column must be at least a number, or at least another column and a number.
-AtLeast = int | tuple[str, int]
+# A column must be at least a number (or time), or at least another column and a number.
+AtLeast = int | datetime | tuple[str, int]
 # Where statements are SQL and can be kept.
 KEPT_FOR = ("sqlite",)
 _SHAPES = 256
@@ -40,28 +40,26 @@ def rows_insert(rows: Sequence[Model]) -> None:
 
 def row_change(
     model: type[Model],
-    pk: uuid.UUID,
     *,
-    equal: Mapping[str, Any] | None = None,
+    equal: Mapping[str, Any],
     at_least: Mapping[str, AtLeast] | None = None,
     put: Mapping[str, Any] | None = None,
     add: Mapping[str, int] | None = None,
 ) -> bool:
-    """Change one row if it is as the conditions say; tells whether it was.
+    """Change the one row that `equal` names if it is as both conditions say; tells whether it was.
 
-    `equal` and `at_least` are the conditions, `put` sets and `add` adds to columns.
+    `equal` holds the key and what must not have changed, `put` sets and `add` adds to columns.
     """
-    equal, at_least, put, add = equal or {}, at_least or {}, put or {}, add or {}
+    at_least, put, add = at_least or {}, put or {}, add or {}
     if connection.vendor not in KEPT_FOR:
-        return _change_anywhere(model, {"pk": pk, **equal}, at_least, put, add)
+        return _change_anywhere(model, equal, at_least, put, add)
     others = tuple((name, bound[0] if isinstance(bound, tuple) else "") for name, bound in at_least.items())
     text = _update_text(model, tuple(equal), others, tuple(put), tuple(add))
     values = [
         *(_value(model, name, value) for name, value in put.items()),
         *add.values(),
-        _value(model, "pk", pk),
         *(_value(model, name, value) for name, value in equal.items()),
-        *(bound[1] if isinstance(bound, tuple) else bound for bound in at_least.values()),
+        *(bound[1] if isinstance(bound, tuple) else _value(model, name, bound) for name, bound in at_least.items()),
     ]
     with connection.cursor() as cursor:
         cursor.execute(text, values)
@@ -105,10 +103,10 @@ def _update_text(
     put: tuple[str, ...],
     add: tuple[str, ...],
 ) -> str:
-    column = {name: _column(_field(model, name)) for name in ("pk", *equal, *put, *add)}
+    column = {name: _column(_field(model, name)) for name in (*equal, *put, *add)}
     bound = [(_column(_field(model, name)), other and _column(_field(model, other))) for name, other in at_least]
     written = [f"{column[name]} = %s" for name in put] + [f"{column[name]} = {column[name]} + %s" for name in add]
-    wanted = [f"{column[name]} = %s" for name in ("pk", *equal)]
+    wanted = [f"{column[name]} = %s" for name in equal]
     wanted += [f"{name} >= {other} + %s" if other else f"{name} >= %s" for name, other in bound]
     table = _quoted(model._meta.db_table)  # noqa: SLF001 Django's own public name for it
     return f"UPDATE {table} SET {', '.join(written)} WHERE {' AND '.join(wanted)}"  # noqa: S608 only names of ours

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.db import IntegrityError
@@ -56,8 +56,7 @@ def test_a_row_changes_while_it_is_as_the_conditions_say(way):
     def take() -> bool:
         return row_change(
             Battery,
-            battery.pk,
-            equal={"max_discharge_w": 7},
+            equal={"pk": battery.pk, "max_discharge_w": 7},
             at_least={"capacity_wh": ("max_charge_w", 20)},
             add={"max_charge_w": 20},
         )
@@ -72,7 +71,11 @@ def test_columns_are_set_and_lowered_beside_a_plain_bound(way):
 
     def lower() -> bool:
         return row_change(
-            Battery, battery.pk, at_least={"capacity_wh": 50}, add={"capacity_wh": -50}, put={"max_charge_w": 1}
+            Battery,
+            equal={"pk": battery.pk},
+            at_least={"capacity_wh": 50},
+            add={"capacity_wh": -50},
+            put={"max_charge_w": 1},
         )
 
     assert [lower(), lower(), lower()] == [True, True, False]
@@ -83,7 +86,19 @@ def test_columns_are_set_and_lowered_beside_a_plain_bound(way):
 def test_a_row_of_another_key_or_value_is_left_alone(way):
     battery = BatteryFactory(max_charge_w=60)
 
-    assert not row_change(Battery, battery.pk, equal={"max_charge_w": 61}, put={"max_charge_w": 1})
-    assert not row_change(Battery, battery.metering_point_id, put={"max_charge_w": 1})
+    assert not row_change(Battery, equal={"pk": battery.pk, "max_charge_w": 61}, put={"max_charge_w": 1})
+    assert not row_change(Battery, equal={"pk": battery.metering_point_id}, put={"max_charge_w": 1})
     battery.refresh_from_db()
     assert battery.max_charge_w == 60
+
+
+def test_a_time_can_be_a_bound_and_a_foreign_key_the_name_of_a_row(way):
+    user = UserFactory()
+    rows_insert([Notice(user=user, text="News", created_at=NOW)])
+
+    def read(since: datetime) -> bool:
+        return row_change(Notice, equal={"user_id": user.pk}, at_least={"created_at": since}, put={"read_at": NOW})
+
+    assert not read(NOW + timedelta(microseconds=1))
+    assert read(NOW)
+    assert Notice.objects.get(user=user).read_at == NOW
