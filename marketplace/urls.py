@@ -2,4 +2,12 @@
 
 from django.urls import URLPattern, URLResolver
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from marketplace.views import balance, book, buying, selling, trades
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    *book.urlpatterns,
+    *selling.urlpatterns,
+    *buying.urlpatterns,
+    *trades.urlpatterns,
+    *balance.urlpatterns,
+]

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from django.utils import timezone
 
 from myhouse.selectors.households import accesses_of
 
 if TYPE_CHECKING:
+    import uuid
+    from datetime import datetime
+
     from django.http import HttpRequest
 
-    from myhouse.models import Household
+    from myhouse.models import Household, User
     from myhouse.selectors.households import Access
 
 SESSION_HOUSEHOLD = "household_id"
+_KEPT = "_frame_accesses"
 
 
 def page_frame(request: HttpRequest) -> dict[str, Any]:
@@ -25,13 +29,23 @@ def page_frame(request: HttpRequest) -> dict[str, Any]:
     user = getattr(request, "user", None)
     if user is None or not user.is_authenticated:
         return {"households": [], "household": None, "access": None}
-    accesses = accesses_of(user=user, now=timezone.now())
+    accesses = frame_accesses(request, timezone.now())
     access = current_access(request, accesses)
     return {
         "households": [one.household for one in accesses],
         "household": access.household if access else None,
         "access": access,
     }
+
+
+def frame_accesses(request: HttpRequest, now: datetime) -> list[Access]:
+    """Return what the signed-in visitor may open, read once for a request however often it is asked."""
+    user = cast("User", request.user)
+    known: tuple[uuid.UUID, list[Access]] | None = getattr(request, _KEPT, None)
+    if known is None or known[0] != user.pk:
+        known = (user.pk, accesses_of(user=user, now=now))
+        setattr(request, _KEPT, known)
+    return known[1]
 
 
 def current_access(request: HttpRequest, accesses: list[Access]) -> Access | None:

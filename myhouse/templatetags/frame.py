@@ -9,6 +9,8 @@ from django import template
 from django.urls import NoReverseMatch, reverse
 from django.utils.translation import gettext_lazy as _
 
+from myhouse.selectors.notices import notices_unread
+
 if TYPE_CHECKING:
     from django.http import HttpRequest
     from django.template.context import Context
@@ -32,6 +34,7 @@ class Entry:
 HOUSEHOLD_ENTRIES = (
     Entry("household", _("Now"), of_household=True),
     Entry("energy", _("Energy"), of_household=True),
+    Entry("market", _("Market"), of_household=True),
     Entry("appliances", _("Appliances"), of_household=True),
     Entry("contracts", _("Tariffs"), of_household=True),
     Entry("uploads", _("Files"), of_household=True),
@@ -67,6 +70,16 @@ def theme_chosen(context: Context) -> str:
     user = getattr(request, "user", None)
     chosen = getattr(user, "theme", "") or request.COOKIES.get(THEME_COOKIE, "auto")
     return chosen if chosen in THEMES else "auto"
+
+
+@register.inclusion_tag("components/bell.html", takes_context=True)
+def bell(context: Context) -> dict[str, Any]:
+    """Show how many news the visitor has not read; nothing to a guest."""
+    user = getattr(context.get("request"), "user", None)
+    url = url_or_nothing("notices")
+    if user is None or not user.is_authenticated or not url:
+        return {}
+    return {"url": url, "unread": notices_unread(user=user)}
 
 
 @register.inclusion_tag("components/navigation.html", takes_context=True)

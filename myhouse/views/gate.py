@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 from django.utils import timezone
 
-from myhouse.context import household_remember
+from myhouse.context import frame_accesses, household_remember
 from myhouse.documents.services import Actor
 from myhouse.selectors.households import Access, household_for
 
@@ -37,7 +37,10 @@ def address_of(request: HttpRequest) -> str:
 
 def household_open(request: HttpRequest, household_id: uuid.UUID) -> Access:
     """Open the household a page is about, or answer 404; it becomes the visitor's current one."""
-    access = household_for(user=user_of(request), household_id=household_id, now=timezone.now())
+    user, now = user_of(request), timezone.now()
+    # The frame of the page lists all of them anyway.
+    known = {access.household.pk: access for access in frame_accesses(request, now)}
+    access = known.get(household_id) or household_for(user=user, household_id=household_id, now=now)
     household_remember(request, access.household)
     return access
 

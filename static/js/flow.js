@@ -1,6 +1,7 @@
 // Keeps the household page live: one WebSocket, the whole state in every frame, read again after every reconnect.
 import { enhanceAll } from "./chart.js";
 import { age, moneyRate, power, price, share } from "./format.js";
+import { connect } from "./live.js";
 
 const page = document.querySelector("[data-live-url]");
 const language = document.documentElement.lang;
@@ -11,7 +12,6 @@ const STALE_AFTER = 60;
 const SPEAK_EVERY = 30000;
 const REFRESH_EVERY = 300000;
 let seenAt = page && page.dataset.ageS !== "" ? Date.now() - Number(page.dataset.ageS) * 1000 : null;
-let waited = 1000;
 let spokenAt = 0;
 let ended = false;
 
@@ -132,34 +132,17 @@ function tick() {
   page.dataset.flowState = stale ? "stale" : "live";
 }
 
-function connect() {
-  const url = new URL(page.dataset.liveUrl, location.href);
-  url.protocol = location.protocol === "https:" ? "wss:" : "ws:";
-  const socket = new WebSocket(url);
-  socket.addEventListener("message", (event) => {
-    const frame = JSON.parse(event.data);
-    if (frame.kind === "state") {
-      waited = 1000;
-      show(frame.flow);
-    }
-  });
-  socket.addEventListener("close", (event) => {
-    // 4401 and 4404: signed out, or no longer a member. Asking again would not help.
-    if (event.code === 4401 || event.code === 4403 || event.code === 4404) {
-      ended = true;
-      tick();
-      document.dispatchEvent(new CustomEvent("live-ended"));
-      return;
-    }
-    setTimeout(connect, waited * (0.75 + Math.random() / 2));
-    waited = Math.min(30000, waited * 2);
-  });
-  return socket;
-}
-
 if (page) {
   tick();
   setInterval(tick, 1000);
   setInterval(() => refresh().catch(() => {}), REFRESH_EVERY);
-  connect();
+  connect(page.dataset.liveUrl, {
+    frame(news) {
+      if (news.kind === "state") show(news.flow);
+    },
+    ended() {
+      ended = true;
+      tick();
+    },
+  });
 }

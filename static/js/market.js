@@ -1,0 +1,96 @@
+// Keeps a market page live: news say what has changed, and the parts that show it are read again from the server.
+// Also: an amount can be chosen by hand, and a form is sent once. Nothing here is needed to read or to trade.
+import { connect } from "./live.js";
+import { energy, number } from "./format.js";
+
+const LEAST_MS = 300;
+const page = document.querySelector("[data-market-url]");
+const language = document.documentElement.lang;
+let due = new Set();
+let timer = 0;
+let next = 0;
+let asked = 0;
+
+function state(name) {
+  const tag = document.querySelector("[data-market-fresh]");
+  if (!tag) return;
+  const text = `${name === "live" ? "●" : "▲"} ${page.dataset[`word${name[0].toUpperCase()}${name.slice(1)}`]}`;
+  if (tag.textContent !== text) tag.textContent = text;
+  tag.className = `tag ${name === "live" ? "tag--good" : "tag--warn"}`;
+  tag.hidden = false;
+  page.dataset.marketState = name;
+}
+
+function readAgain() {
+  timer = 0;
+  if (document.hidden) return;
+  const kinds = due;
+  due = new Set();
+  asked = performance.now();
+  next = asked + LEAST_MS;
+  for (const part of document.querySelectorAll("[data-live]")) {
+    if (part.dataset.live.split(" ").some((kind) => kinds.has(kind))) window.htmx.trigger(part, "news");
+  }
+}
+
+function soon() {
+  if (!timer && due.size) timer = setTimeout(readAgain, Math.max(0, next - performance.now()));
+}
+
+if (page && window.htmx) {
+  connect(page.dataset.marketUrl, {
+    frame(news) {
+      state("live");
+      due.add(news.kind);
+      soon();
+    },
+    lost: () => state("away"),
+    ended: () => state("ended"),
+  });
+  // A slow server is asked less often.
+  document.addEventListener("htmx:afterRequest", () => {
+    next = Math.max(next, performance.now() + Math.min(2000, performance.now() - asked));
+  });
+  document.addEventListener("visibilitychange", soon);
+}
+
+// The slider: thousandths of what can be had, so that its end is exactly all of it.
+function slider(field) {
+  const range = field.querySelector("input");
+  const typed = field.closest("form").elements.energy;
+  const most = Number(field.dataset.amount);
+  const mark = number(0.5, 1, language)[1];
+  const told = () => range.setAttribute("aria-valuetext", energy(Math.round((most * range.value) / 1000), language));
+  const follow = () => {
+    const wattHours = Number(typed.value.replace(",", ".")) * 1000;
+    if (Number.isFinite(wattHours)) range.value = Math.round((1000 * wattHours) / most);
+    told();
+  };
+  range.addEventListener("input", () => {
+    const wattHours = Math.max(1, Math.round((most * range.value) / 1000));
+    typed.value = String(wattHours / 1000).replace(".", mark);
+    told();
+    typed.dispatchEvent(new Event("input", { bubbles: true }));
+  });
+  typed.addEventListener("input", (event) => {
+    if (event.isTrusted) follow();
+  });
+  field.dataset.ready = "";
+  follow();
+}
+
+for (const field of document.querySelectorAll("[data-amount]")) slider(field);
+
+// The second click of two finds nothing to press; the server would not do it twice either.
+document.addEventListener("submit", (event) => {
+  if (!event.target.matches("form[data-once]")) return;
+  for (const button of event.target.querySelectorAll("button[type=submit]")) {
+    setTimeout(() => {
+      button.disabled = true;
+    });
+  }
+});
+
+window.addEventListener("pageshow", () => {
+  for (const button of document.querySelectorAll("form[data-once] button[type=submit]")) button.disabled = false;
+});
