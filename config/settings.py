@@ -44,6 +44,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "config.middleware.ContentSecurityPolicyMiddleware",
+    "config.middleware.PageMethodsMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "config.middleware.SessionRenewalMiddleware",
     "django.middleware.locale.LocaleMiddleware",
@@ -258,8 +259,8 @@ OPERATOR_PANELS: list[str] = [
     "myhouse.admin.figures.homes_overview",
     "myhouse.admin.figures.system_overview",
 ]
-ENERGY_SOURCES: list[str] = []
-HOUSEHOLD_LIFECYCLE: list[str] = []
+ENERGY_SOURCES = ["marketplace.sources.energy_sources"]
+HOUSEHOLD_LIFECYCLE = ["marketplace.lifecycle"]
 PRIVACY_PARTS: list[str] = []
 
 LOGGING = logging_configuration(form=ENVIRONMENT.log_format, level=ENVIRONMENT.log_level)
