@@ -10,9 +10,9 @@ from typing import NamedTuple
 from marketplace.rules.ledger import changes_of
 
 # The invariants, as a finding names them.
-ENTRIES, RESERVATION, REVERSAL, NUMBERING, RUNNING, ACCOUNT, BELOW_ZERO, RESERVED, SUMS, TRADE, CLAIMS, OFFER = range(
-    1, 13
-)
+(
+    ENTRIES, RESERVATION, REVERSAL, NUMBERING, RUNNING, ACCOUNT, BELOW_ZERO, RESERVED, SUMS, TRADE, CLAIMS, OFFER, LOT
+) = range(1, 14)  # fmt: skip
 _REVERSIBLE = {"move", "post"}
 
 

@@ -6,7 +6,8 @@ import uuid
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from marketplace.rules.ledger_proof import CLAIMS, OFFER, TRADE, finding
+from marketplace.rules.ledger_proof import CLAIMS, LOT, OFFER, TRADE, finding
+from marketplace.rules.shares import part_of
 
 
 class TradeRow(NamedTuple):
@@ -22,6 +23,16 @@ class TradeRow(NamedTuple):
     delivered_wh: int
     paid_uct: int
     refunded_uct: int
+
+
+class LotRow(NamedTuple):
+    """A lot as stored."""
+
+    id: uuid.UUID
+    energy_wh: int
+    used_wh: int
+    money_uct: int
+    open: bool
 
 
 class Flow(NamedTuple):
@@ -74,6 +85,19 @@ def claims_finding(household: uuid.UUID, *, balance_wh: int, unused_wh: int) -> 
     if balance_wh == unused_wh:
         return ""
     return finding(CLAIMS, f"household {household} has claims of {balance_wh} Wh, its open lots hold {unused_wh} Wh")
+
+
+def lot_finding(lot: LotRow, *, met_wh: int, money_uct: int) -> str:
+    """Check that what is used of a lot met the meter somewhere, with its part of the lot's money."""
+    money = part_of(lot.money_uct, whole=lot.energy_wh, before=0, part=lot.used_wh) if lot.energy_wh else 0
+    whole = 0 <= lot.used_wh <= lot.energy_wh and (lot.used_wh < lot.energy_wh or not lot.open)
+    if whole and (met_wh, money_uct) == (lot.used_wh, money):
+        return ""
+    return finding(
+        LOT,
+        f"lot {lot.id} says {lot.used_wh} of {lot.energy_wh} Wh are used, for {money}; "
+        f"its quarter-hours say {met_wh} Wh, for {money_uct}",
+    )
 
 
 def _expected(trade: TradeRow) -> tuple[int, int, int, int]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from django.db.models import F, QuerySet, Sum
 
-from marketplace.models import Account, Entry, LedgerProof, Offer, Trade, Transfer
+from marketplace.models import Account, Entry, LedgerProof, Lot, Offer, Trade, Transfer
 from marketplace.models.ledger import Asset, OwnerKind
 from marketplace.rules.ledger_proof import (
     ACCOUNT,
@@ -24,7 +24,7 @@ from marketplace.rules.ledger_proof import (
     finding,
     transfer_finding,
 )
-from marketplace.services.trade_proof import claims_check, offers_check, trades_check
+from marketplace.services.trade_proof import claims_check, lots_check, offers_check, trades_check
 from myhouse.documents.atomic import atomic
 
 AT_ONCE = 1_000
@@ -168,4 +168,5 @@ _PASSES = (
     _Pass("trades", Trade.objects.all, trades_check),
     _Pass("claims", _energy_accounts, claims_check),
     _Pass("offers", Offer.objects.all, offers_check),
+    _Pass("lots", Lot.objects.all, lots_check),
 )

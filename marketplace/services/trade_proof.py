@@ -8,10 +8,18 @@ from collections.abc import Sequence
 
 from django.db.models import F, Sum
 
-from marketplace.models import Account, Lot, Offer, Trade, Transfer
+from marketplace.models import Account, Allocation, Lot, Offer, Trade, Transfer
 from marketplace.models.ledger import Asset, OwnerKind
 from marketplace.models.offers import Side
-from marketplace.rules.trade_proof import Flow, TradeRow, claims_finding, offer_finding, trade_finding
+from marketplace.rules.trade_proof import (
+    Flow,
+    LotRow,
+    TradeRow,
+    claims_finding,
+    lot_finding,
+    offer_finding,
+    trade_finding,
+)
 
 CAUSE = "trade"
 _TRADE = (
@@ -82,6 +90,24 @@ def offers_check(ids: Sequence[uuid.UUID]) -> str:
     )
     for pk, energy_wh, left_wh in Offer.objects.filter(pk__in=ids).values_list("pk", "energy_wh", "left_wh"):
         found = offer_finding(pk, energy_wh=energy_wh, left_wh=left_wh, sold_wh=sold.get(pk, 0))
+        if found:
+            return found
+    return ""
+
+
+def lots_check(ids: Sequence[uuid.UUID]) -> str:
+    """Check for some lots that what is used of them met the meter in some quarter-hours."""
+    met = {
+        lot: (energy, money)
+        for lot, energy, money in Allocation.objects.filter(lot_id__in=ids)
+        .values_list("lot_id")
+        .annotate(energy=Sum("energy_wh"), money=Sum("money_uct"))
+        .order_by("lot_id")
+    }
+    rows = Lot.objects.filter(pk__in=ids).order_by("pk")
+    for values in rows.values_list("pk", "energy_wh", "used_wh", "money_uct", "open"):
+        energy, money = met.get(values[0], (0, 0))
+        found = lot_finding(LotRow(*values), met_wh=energy, money_uct=money)
         if found:
             return found
     return ""

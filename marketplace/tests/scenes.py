@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
-from marketplace.models import Lot, Offer, Trade, Transfer
+from marketplace.models import Allocation, Lot, Offer, Trade, Transfer
 from marketplace.models.ledger import TransferKind
 from marketplace.models.offers import OfferKind, OfferState, Side, TradeState
 from marketplace.services.cash import cash_confirm, cash_refuse, deposit_request, payout_request
@@ -115,6 +115,18 @@ def used(place: Village, lot: Lot, energy_wh: int) -> Lot:
     """The first neighbour draws from the grid what he bought."""
     use = moved(place[0].energy, place.outside_energy, energy_wh, cause="use", cause_id=uuid7())
     ledger_write(movements=[use], now=NOW + timedelta(hours=1))
+    money = lot.money_uct * (lot.used_wh + energy_wh) // lot.energy_wh - lot.money_uct * lot.used_wh // lot.energy_wh
+    Allocation.objects.create(
+        lot=lot,
+        trade=lot.trade,
+        community=place.community,
+        household=place[0].household,
+        side=lot.side,
+        slot_start=NOW,
+        energy_wh=energy_wh,
+        money_uct=money,
+        at=NOW + timedelta(hours=1),
+    )
     lot.used_wh += energy_wh
     lot.open = lot.used_wh < lot.energy_wh
     lot.save()

@@ -7,11 +7,13 @@ import pytest
 from django.core.management import call_command
 from django.db.models import F
 
-from marketplace.models import Account, Entry, LedgerProof, Lot, Offer, Trade, Transfer
+from marketplace.models import Account, Allocation, Entry, LedgerProof, Lot, Offer, Trade, Transfer
 from marketplace.selectors.accounts import proof_latest
 from marketplace.services import proof
 from marketplace.services.ledger import ledger_write
 from marketplace.services.proof import ledger_prove
+from marketplace.tasks import BEAT
+from marketplace.tasks import ledger_prove as ledger_prove_nightly
 from marketplace.tests.ledgers import fresh, moved
 from marketplace.tests.scenes import scene
 from myhouse.documents.base import uuid7
@@ -53,8 +55,8 @@ def test_walks_in_steps_that_need_no_more_memory_for_more_rows(what, monkeypatch
     steps = []
     assert ledger_prove(now=NOW, progress=lambda *step: steps.append(step)).sound
     assert steps[0] == ("transfers", 2, Transfer.objects.count())
-    assert steps[-1] == ("offers", 2, 2)
-    assert {step[0] for step in steps} == {"transfers", "accounts", "trades", "claims", "offers"}
+    assert steps[-1] == ("lots", 3, 3)
+    assert {step[0] for step in steps} == {"transfers", "accounts", "trades", "claims", "offers", "lots"}
 
 
 def entry_missing(what):
@@ -218,12 +220,24 @@ def offer_gave_more(what):
     return 12, what.offer.pk
 
 
+def met_twice(what):
+    row = Allocation.objects.get(lot=what.lot)
+    row.pk = uuid7()
+    row.save(force_insert=True)
+    return 13, what.lot.pk
+
+
+def met_for_other_money(what):
+    change(Allocation, Allocation.objects.get(lot=what.lot).pk, money_uct=F("money_uct") - 1)
+    return 13, what.lot.pk
+
+
 @pytest.mark.parametrize("fault", [
     entry_missing, entry_doubled, sign_turned, amount_changed, other_community, settled_twice, settled_in_part,
     settles_no_reservation, belongs_without_reason, reversed_twice, reversed_askew, number_skipped,
     running_balance_wrong, running_reserved_wrong, balance_wrong, reserved_wrong, count_wrong, below_zero,
     sum_not_zero, paid_otherwise, delivered_otherwise, refunded_otherwise, not_taken_back, not_held,
-    sold_by_another, used_otherwise, offer_gave_more,
+    sold_by_another, used_otherwise, offer_gave_more, met_twice, met_for_other_money,
 ])  # fmt: skip
 def test_names_what_is_broken(what, fault):
     number, named = fault(what)
@@ -258,3 +272,9 @@ def test_what_is_written_while_it_is_read_is_no_fault(what, monkeypatch):
     monkeypatch.setattr(proof, "_PASSES", passes)
     assert ledger_prove(now=NOW).sound
     assert next(looks, None) is None
+
+
+def test_the_nightly_task_keeps_its_outcome(what):
+    assert ledger_prove_nightly() is True
+    assert proof_latest().sound
+    assert BEAT["marketplace-ledger-prove"]["task"] == ledger_prove_nightly.name
