@@ -6,66 +6,44 @@ import uuid
 from typing import Any
 
 from django.utils import timezone
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from devices.models import Device, DeviceKind, KeySlot, SwapAnswer
+from devices.api_fields import (
+    AnswerBody,
+    ChannelBody,
+    DeviceAnswer,
+    DeviceList,
+    ListQuery,
+    NewChannelAnswer,
+    NewDeviceAnswer,
+    NewKeyAnswer,
+    Registration,
+    SwapAnswered,
+    SwitchBody,
+)
+from devices.models import Device, KeySlot
 from devices.selectors import (
     DeviceState,
     device_for,
     device_key_held,
     device_state,
-    device_states,
+    devices_page,
     swap_question_for,
 )
 from devices.services.channels import Binding, channel_bind
 from devices.services.keys import device_key_issue, device_key_revoke, device_key_rotate
 from devices.services.registry import device_disable, device_enable, device_register
 from devices.services.swaps import swap_question_answer
-from myhouse.api.gate import ApiView, actor_from, user_of
-from myhouse.models.metering import Quantity
+from myhouse.api.gate import CURSOR, LIMIT, ApiView, actor_from, user_of
+from myhouse.documents.pages import limit_read
 from myhouse.scopes import Scope, by_method
 from myhouse.selectors.households import household_for
 from myhouse.selectors.metering import point_for
 
-
-class ListQuery(serializers.Serializer[Any]):
-    """Which household's devices."""
-
-    household = serializers.UUIDField(required=False)
-
-
-class Registration(serializers.Serializer[Any]):
-    """A device that sends its readings itself."""
-
-    household = serializers.UUIDField()
-    name = serializers.CharField(max_length=80)
-    kind = serializers.ChoiceField(choices=[DeviceKind.HTTP, DeviceKind.P1], default=DeviceKind.HTTP)
-    metering_point = serializers.UUIDField(help_text="Its quantities are bound there when they first arrive.")
-    period_s = serializers.IntegerField(min_value=1, max_value=86_400, default=10)
-    external_id = serializers.CharField(max_length=64, required=False, default="")
-
-
-class ChannelBody(serializers.Serializer[Any]):
-    """A point of the device and the quantity it measures."""
-
-    name = serializers.CharField(max_length=64)
-    metering_point = serializers.UUIDField()
-    quantity = serializers.ChoiceField(choices=Quantity.choices)
-
-
-class SwitchBody(serializers.Serializer[Any]):
-    """Whether the device's readings are taken."""
-
-    enabled = serializers.BooleanField()
-
-
-class AnswerBody(serializers.Serializer[Any]):
-    """Why the register went back."""
-
-    answer = serializers.ChoiceField(choices=[SwapAnswer.SWAP, SwapAnswer.RESET, SwapAnswer.FAULT])
+TAG = ["devices"]
 
 
 def checked(serializer: type[serializers.Serializer[Any]], data: Any) -> dict[str, Any]:
@@ -78,29 +56,12 @@ def checked(serializer: type[serializers.Serializer[Any]], data: Any) -> dict[st
 
 def device_json(state: DeviceState) -> dict[str, Any]:
     """Return a device as the API shows it."""
-    device = state.device
-    return {
-        "id": device.pk,
-        "household": device.household_id,
-        "name": device.name,
-        "kind": device.kind,
-        "external_id": device.external_id,
-        "model": device.model,
-        "period_s": device.period_s,
-        "enabled": device.enabled,
-        "simulated": device.simulated,
-        "seen_at": state.seen_at,
-        "silent_since": device.silent_since if device.silent else None,
-        "last_error": device.last_error,
-        "keys": [{"slot": key.slot, "hint": key.hint, "created_at": key.created_at} for key in state.keys],
-        "channels": [
-            {"name": one.name, "quantity": one.quantity, "metering_point": one.point_name} for one in state.channels
-        ],
-        "swap_questions": [
-            {"id": one.pk, "value_before": one.value_before, "value_after": one.value_after, "at": one.read_after_at}
-            for one in state.questions
-        ],
-    }
+    return dict(DeviceAnswer(state).data)
+
+
+def unkept(body: dict[str, Any]) -> Response:
+    """Answer with a secret, which nobody between us may keep."""
+    return Response(body, status=201, headers={"Cache-Control": "no-store"})
 
 
 class Devices(ApiView):
@@ -108,14 +69,22 @@ class Devices(ApiView):
 
     scopes = by_method(read=Scope.DEVICES_READ, write=Scope.DEVICES_WRITE)
 
-    @extend_schema(parameters=[ListQuery], responses={200: dict})
+    @extend_schema(tags=TAG, parameters=[ListQuery, CURSOR, LIMIT], responses=DeviceList, summary="List devices")
     def get(self, request: Request) -> Response:
-        """List devices with their state."""
-        query = checked(ListQuery, request.query_params)
-        states = device_states(user=user_of(request), household_id=query.get("household"), now=timezone.now())
-        return Response({"results": [device_json(state) for state in states]})
+        """List devices with their state, by name."""
+        query, ask = checked(ListQuery, request.query_params), request.query_params
+        states, following = devices_page(
+            user=user_of(request),
+            household_id=query.get("household"),
+            now=timezone.now(),
+            limit=limit_read(ask.get("limit")),
+            cursor=ask.get("cursor"),
+        )
+        return Response({"results": [device_json(state) for state in states], "next_cursor": following})
 
-    @extend_schema(request=Registration, responses={201: dict})
+    @extend_schema(
+        tags=TAG, request=Registration, responses={201: NewDeviceAnswer}, summary="Register a device that sends"
+    )
     def post(self, request: Request) -> Response:
         """Register a device; its primary key is in this answer and never shown again."""
         body = checked(Registration, request.data)
@@ -134,7 +103,7 @@ class Devices(ApiView):
         )
         _key, secret = device_key_issue(device=device, slot=KeySlot.PRIMARY, actor=actor, now=now)
         state = device_state(device=device, household=access.household)
-        return Response(device_json(state) | {"key": secret}, status=201)
+        return unkept(device_json(state) | {"key": secret})
 
 
 def opened(request: Request, device_id: uuid.UUID, *, change: bool) -> tuple[Device, DeviceState]:
@@ -150,18 +119,19 @@ class OneDevice(ApiView):
 
     scopes = by_method(read=Scope.DEVICES_READ, write=Scope.DEVICES_WRITE)
 
-    @extend_schema(responses={200: dict})
+    @extend_schema(tags=TAG, responses=DeviceAnswer, summary="Read a device")
     def get(self, request: Request, device_id: uuid.UUID) -> Response:
         """Show a device with its state."""
         return Response(device_json(opened(request, device_id, change=False)[1]))
 
-    @extend_schema(request=SwitchBody, responses={200: dict})
+    @extend_schema(tags=TAG, request=SwitchBody, responses=DeviceAnswer, summary="Switch a device on or off")
     def patch(self, request: Request, device_id: uuid.UUID) -> Response:
         """Switch a device on or off."""
         body = checked(SwitchBody, request.data)
         device, _state = opened(request, device_id, change=True)
-        switch = device_enable if body["enabled"] else device_disable
-        switch(device=device, actor=actor_from(request), now=timezone.now())
+        if "enabled" in body:
+            switch = device_enable if body["enabled"] else device_disable
+            switch(device=device, actor=actor_from(request), now=timezone.now())
         return Response(device_json(opened(request, device_id, change=False)[1]))
 
 
@@ -170,12 +140,12 @@ class Keys(ApiView):
 
     scopes = by_method(read=Scope.DEVICES_READ, write=Scope.DEVICES_WRITE)
 
-    @extend_schema(request=None, responses={201: dict})
+    @extend_schema(tags=TAG, request=None, responses={201: NewKeyAnswer}, summary="Rotate the key")
     def post(self, request: Request, device_id: uuid.UUID) -> Response:
         """Rotate: a new key beside the newest one, which keeps working. The key is never shown again."""
         device, _state = opened(request, device_id, change=True)
         key, secret = device_key_rotate(device=device, actor=actor_from(request), now=timezone.now())
-        return Response({"slot": key.slot, "key": secret}, status=201)
+        return unkept({"slot": key.slot, "key": secret})
 
 
 class OneKey(ApiView):
@@ -183,7 +153,14 @@ class OneKey(ApiView):
 
     scopes = by_method(read=Scope.DEVICES_READ, write=Scope.DEVICES_WRITE)
 
-    @extend_schema(responses={204: None})
+    @extend_schema(
+        tags=TAG,
+        parameters=[
+            OpenApiParameter("slot", str, OpenApiParameter.PATH, enum=KeySlot.values, description="Which key.")
+        ],
+        responses={204: None},
+        summary="Revoke a key",
+    )
     def delete(self, request: Request, device_id: uuid.UUID, slot: str) -> Response:
         """Revoke a key at once."""
         device, _state = opened(request, device_id, change=True)
@@ -197,7 +174,9 @@ class Channels(ApiView):
 
     scopes = by_method(read=Scope.DEVICES_READ, write=Scope.DEVICES_WRITE)
 
-    @extend_schema(request=ChannelBody, responses={201: dict})
+    @extend_schema(
+        tags=TAG, request=ChannelBody, responses={201: NewChannelAnswer}, summary="Bind a point of a device"
+    )
     def post(self, request: Request, device_id: uuid.UUID) -> Response:
         """Bind a point of the device to a quantity of a metering point."""
         body = checked(ChannelBody, request.data)
@@ -205,7 +184,7 @@ class Channels(ApiView):
         point = point_for(household=state.household, point_id=body["metering_point"])
         binding = Binding(name=body["name"], metering_point=point, quantity=body["quantity"])
         channel = channel_bind(device=device, binding=binding, actor=actor_from(request), now=timezone.now())
-        return Response({"name": channel.name, "measurement": channel.measurement_id}, status=201)
+        return Response(NewChannelAnswer(channel).data, status=201)
 
 
 class SwapQuestions(ApiView):
@@ -213,12 +192,12 @@ class SwapQuestions(ApiView):
 
     scopes = by_method(read=Scope.DEVICES_READ, write=Scope.DEVICES_WRITE)
 
-    @extend_schema(request=AnswerBody, responses={200: dict})
+    @extend_schema(tags=TAG, request=AnswerBody, responses=SwapAnswered, summary="Say why a register went back")
     def post(self, request: Request, question_id: uuid.UUID) -> Response:
-        """Answer it."""
+        """Answer the question that a register which ran backwards has opened."""
         body = checked(AnswerBody, request.data)
         now = timezone.now()
         question, access = swap_question_for(user=user_of(request), question_id=question_id, now=now)
         access.require_change()
         answered = swap_question_answer(question=question, answer=body["answer"], actor=actor_from(request), now=now)
-        return Response({"id": answered.pk, "answer": answered.answer})
+        return Response(SwapAnswered(answered).data)

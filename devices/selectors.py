@@ -13,6 +13,7 @@ from devices.models import Device, DeviceChannel, DeviceKey, DeviceKind, SwapQue
 from devices.state import seen_get
 from devices.targets import Target, targets_of
 from myhouse.documents.base import FOREVER
+from myhouse.documents.pages import page
 from myhouse.errors import NotFound
 from myhouse.models import Household, Measurement, MeteringPoint, User
 from myhouse.models.metering import PointRole
@@ -76,15 +77,29 @@ class PollPlan:
 
 def device_states(*, user: User, now: datetime, household_id: uuid.UUID | None = None) -> list[DeviceState]:
     """List the devices of one household, or of all of the user's, by name; a stranger's household is not found."""
+    known = _reached(user, household_id, now)
+    devices = Device.objects.filter(household_id__in=list(known)).order_by("name", "pk")[:LISTED_AT_MOST]
+    return _states(list(devices), known)
+
+
+def devices_page(
+    *, user: User, now: datetime, household_id: uuid.UUID | None, limit: int, cursor: str | None
+) -> tuple[list[DeviceState], str | None]:
+    """Return one page of `device_states`, and the cursor of the next."""
+    known = _reached(user, household_id, now)
+    found = page(Device.objects.filter(household_id__in=list(known)), order="name", limit=limit, cursor=cursor)
+    return _states(found.items, known), found.next_cursor
+
+
+def _reached(user: User, household_id: uuid.UUID | None, now: datetime) -> dict[uuid.UUID, Household]:
+    """Return the household asked for, or all the user lives in."""
     if household_id is None:
         households = [access.household for access in accesses_of(user=user, now=now) if access.role != "supplier"]
     else:
         access = household_for(user=user, household_id=household_id, now=now)
         access.require_member()
         households = [access.household]
-    known = {household.pk: household for household in households}
-    devices = Device.objects.filter(household_id__in=list(known)).order_by("name", "pk")[:LISTED_AT_MOST]
-    return _states(list(devices), known)
+    return {household.pk: household for household in households}
 
 
 def device_for(*, user: User, device_id: uuid.UUID, now: datetime) -> tuple[Device, Access]:

@@ -14,6 +14,7 @@ from django.template.response import SimpleTemplateResponse
 from django.utils import timezone
 from django.utils.cache import get_conditional_response, patch_vary_headers
 from django.utils.translation import gettext as _
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -21,6 +22,8 @@ from rest_framework.views import APIView
 
 from myhouse.api.throttle import request_count
 from myhouse.documents.idempotency import once
+from myhouse.documents.pages import LIMIT as LIMIT_DEFAULT
+from myhouse.documents.pages import LIMIT_MAX
 from myhouse.documents.services import Actor
 from myhouse.errors import NotAllowed
 from myhouse.models import AccessToken, User
@@ -35,6 +38,21 @@ IDEMPOTENCY_KEY = OpenApiParameter(
     OpenApiParameter.HEADER,
     description="Your own id of this request, up to 80 characters. Sent again within 30 days with the same body it "
     "gets the first answer again; with another body 422; while the first is running 409.",
+)
+
+FORM = OpenApiParameter(
+    "form", str, OpenApiParameter.PATH, enum=["csv", "xlsx"], description="A CSV file or an Excel workbook."
+)
+FILES = {
+    (200, "text/csv"): OpenApiTypes.STR,
+    (200, "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"): OpenApiTypes.BINARY,
+}
+CURSOR = OpenApiParameter("cursor", str, description="`next_cursor` of the page before; none for the first page.")
+LIMIT = OpenApiParameter(
+    "limit",
+    {"type": "integer", "minimum": 1, "maximum": LIMIT_MAX},
+    default=LIMIT_DEFAULT,
+    description="Rows per page.",
 )
 
 

@@ -32,6 +32,7 @@ from rest_framework.settings import api_settings
 from myhouse.api.gate import scope_require
 from myhouse.api.throttle import MinuteCounter
 from myhouse.authentication import token_authenticate
+from myhouse.documents.pages import limit_read
 from myhouse.errors import UnableTo
 from myhouse.models import AccessToken, User
 from myhouse.scopes import Scope
@@ -265,15 +266,6 @@ def _readings(source: Source, query: Any) -> bytes:
             "next_cursor": _cursor_write(int(found.times[limit])) if more else None,
         }
     )
-
-
-def limit_read(text: str | None, *, most: int, default: int) -> int:
-    """Rows per page."""
-    if text is None:
-        return default
-    if not text.isdigit() or not 1 <= int(text) <= most:
-        raise UnableToRead(_("Give a whole number from 1 to %(most)d.") % {"most": most}, field="limit")
-    return int(text)
 
 
 def _cursor_write(ms: int) -> str:

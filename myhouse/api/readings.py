@@ -12,13 +12,15 @@ from django.http import FileResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from myhouse.api import hot
-from myhouse.api.gate import ApiView, user_of
+from myhouse.api.gate import CURSOR, FILES, FORM, LIMIT, ApiView, user_of
+from myhouse.authentication import TokenAuthentication
+from myhouse.documents.pages import limit_read
 from myhouse.errors import NotFound
 from myhouse.exports import Cell, Column, Table, UnableToExport, table_csv, table_xlsx
 from myhouse.scopes import Scope, by_method
@@ -28,7 +30,7 @@ from myhouse.selectors.readings import Source, UnableToRead
 from telemetry.selectors import scan
 
 _DAY_MS = 86_400_000
-_PAGE = 100
+TAG = ["readings"]
 _EXPORT_YEARS = 10
 
 
@@ -126,6 +128,7 @@ _BUCKET = OpenApiParameter(
     "bucket",
     str,
     enum=[*selectors.CURVE_STEPS_MS, *selectors.CALENDAR_STEPS],
+    default="day",
     description="15min and longer are sums or means over quarter-hours; shorter ones are read from the readings.",
 )
 
@@ -137,31 +140,19 @@ class MeasurementsView(ApiView):
 
     @extend_schema(
         operation_id="measurements_list",
-        parameters=[OpenApiParameter("cursor", str), OpenApiParameter("limit", int)],
+        tags=TAG,
+        summary="List what is measured",
+        parameters=[CURSOR, LIMIT],
         responses=MeasurementPageSerializer,
     )
     def get(self, request: Request, household_id: uuid.UUID) -> Response:
         """List measurements, oldest first."""
         access = household_for(user=user_of(request), household_id=household_id, now=timezone.now())
-        limit = hot.limit_read(request.query_params.get("limit"), most=_PAGE, default=_PAGE)
-        after = _uuid(request.query_params.get("cursor"))
-        found = selectors.sources_of(access=access, after=after, limit=limit + 1)
-        page = found[:limit]
-        return Response(
-            {
-                "measurements": [_described(source) for source in page],
-                "next_cursor": str(page[-1].measurement.pk) if len(found) > limit else None,
-            }
+        ask = request.query_params
+        found, following = selectors.sources_page(
+            access=access, limit=limit_read(ask.get("limit")), cursor=ask.get("cursor")
         )
-
-
-def _uuid(text: str | None) -> uuid.UUID | None:
-    if not text:
-        return None
-    try:
-        return uuid.UUID(text)
-    except ValueError as error:
-        raise UnableToRead(_("Use the cursor of the page before, or none to start over."), field="cursor") from error
+        return Response({"measurements": [_described(source) for source in found], "next_cursor": following})
 
 
 def _described(source: Source) -> dict[str, Any]:
@@ -185,7 +176,7 @@ class LatestView(ApiView):
 
     scopes = by_method(read=Scope.READINGS_READ)
 
-    @extend_schema(operation_id="latest", responses=LatestListSerializer)
+    @extend_schema(operation_id="latest", tags=TAG, summary="Read the newest values", responses=LatestListSerializer)
     def get(self, request: Request, household_id: uuid.UUID) -> Response:
         """Newest readings."""
         access = household_for(user=user_of(request), household_id=household_id, now=timezone.now())
@@ -210,9 +201,16 @@ class LatestView(ApiView):
 class BucketsView(ApiView):
     """Describes `hot.buckets`, which answers in its place."""
 
+    authentication_classes = [TokenAuthentication]
     scopes = by_method(read=Scope.READINGS_READ)
 
-    @extend_schema(operation_id="measurement_buckets", parameters=[*_SPAN, _BUCKET], responses=BucketsSerializer)
+    @extend_schema(
+        operation_id="measurement_buckets",
+        tags=TAG,
+        summary="Read sums or means of buckets",
+        parameters=[*_SPAN, _BUCKET],
+        responses=BucketsSerializer,
+    )
     def get(self, request: Request, measurement_id: uuid.UUID) -> None:
         """Sums (whole Wh, l) or means over buckets of the local calendar; needs a bearer token."""
 
@@ -220,15 +218,23 @@ class BucketsView(ApiView):
 class ReadingsView(ApiView):
     """Describes `hot.readings`, which answers in its place."""
 
+    authentication_classes = [TokenAuthentication]
     scopes = by_method(read=Scope.READINGS_READ)
 
     @extend_schema(
         operation_id="measurement_readings",
         parameters=[
             *_SPAN,
-            OpenApiParameter("cursor", str),
-            OpenApiParameter("limit", int, description="Up to 10,000."),
+            CURSOR,
+            OpenApiParameter(
+                "limit",
+                {"type": "integer", "minimum": 1, "maximum": selectors.READINGS_MAX},
+                default=1_000,
+                description="Readings per page.",
+            ),
         ],
+        tags=TAG,
+        summary="Read raw readings",
         responses=ReadingsSerializer,
     )
     def get(self, request: Request, measurement_id: uuid.UUID) -> None:
@@ -250,9 +256,18 @@ class ExportView(ApiView):
         operation_id="measurement_export",
         parameters=[
             *_SPAN,
-            OpenApiParameter("bucket", str, enum=["raw", *selectors.CURVE_STEPS_MS, *selectors.CALENDAR_STEPS]),
+            OpenApiParameter(
+                "bucket",
+                str,
+                enum=["raw", *selectors.CURVE_STEPS_MS, *selectors.CALENDAR_STEPS],
+                default="raw",
+                description="`raw` for the readings themselves, else the buckets of the page.",
+            ),
+            FORM,
         ],
-        responses={200: OpenApiResponse(description="A CSV file or an Excel workbook.")},
+        tags=TAG,
+        summary="Download readings or buckets as a file",
+        responses=FILES,
     )
     def get(self, request: Request, measurement_id: uuid.UUID, form: str) -> HttpResponseBase:
         """Download as CSV or Excel; raw readings, or the same buckets as on the page."""

@@ -11,29 +11,31 @@ from django.http import FileResponse, StreamingHttpResponse
 from django.urls import path
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from myhouse.api.gate import HouseholdView
+from myhouse.api.gate import FILES, FORM, HouseholdView
+from myhouse.api.statistics_fields import DayCurveAnswer, FlowAnswer, StatisticsAnswer
 from myhouse.errors import NotAllowed, NotFound
 from myhouse.exports import table_csv, table_xlsx
 from myhouse.scopes import Scope, by_method
+from myhouse.selectors.day import STEPS_S
 from myhouse.selectors.flow import flow_now
 from myhouse.selectors.households import Access
 from myhouse.selectors.statistics import day_curve, span_of_day, statistics
 from myhouse.statistics.model import Comparison, DayCurve, Span, Statistics, Totals, UnableToReadSpan
+from myhouse.statistics.span import STEPS, UNITS
 from myhouse.statistics.table import ENERGIES, MONEY, statistics_table
 from myhouse.tariffs.money import money_text
 from telemetry.calendar import utc_datetime
 
 TAG = ["statistics"]
 SPAN_PARAMETERS = [
-    OpenApiParameter("unit", str, description="day, week, month, year or range", default="day"),
+    OpenApiParameter("unit", str, enum=UNITS, description="How long the span is.", default="day"),
     OpenApiParameter("start", date, description="A day of the span (of a range its first); today if left out."),
     OpenApiParameter("end", date, description="Of a range the first day not counted."),
-    OpenApiParameter("step", str, description="quarter, hour, day, week, month or year; by the span if left out."),
+    OpenApiParameter("step", str, enum=STEPS, description="How long a bucket is; by the span if left out."),
 ]
 
 
@@ -65,7 +67,7 @@ class StatisticsView(HouseholdView):
     @extend_schema(
         tags=TAG,
         parameters=SPAN_PARAMETERS,
-        responses=OpenApiTypes.OBJECT,
+        responses=StatisticsAnswer,
         summary="Energies (whole Wh), money (decimal strings), CO2 (g) of a span and its buckets",
     )
     def get(self, request: Request, household_id: uuid.UUID) -> Response:
@@ -80,8 +82,9 @@ class StatisticsFileView(HouseholdView):
 
     @extend_schema(
         tags=TAG,
-        parameters=SPAN_PARAMETERS,
-        responses={(200, "text/csv"): OpenApiTypes.BINARY},
+        operation_id="households_statistics_export",
+        parameters=[*SPAN_PARAMETERS, FORM],
+        responses=FILES,
         summary="The statistics as CSV or Excel",
     )
     def get(self, request: Request, household_id: uuid.UUID, form: str) -> StreamingHttpResponse | FileResponse:
@@ -112,9 +115,9 @@ class DayCurveView(HouseholdView):
         tags=TAG,
         parameters=[
             OpenApiParameter("day", date, description="A local day; today if left out."),
-            OpenApiParameter("step", int, description="Seconds per step: 60, 120, 300, 600 or 900.", default=300),
+            OpenApiParameter("step", int, description="Seconds per step.", enum=STEPS_S, default=300),
         ],
-        responses=OpenApiTypes.OBJECT,
+        responses=DayCurveAnswer,
         summary="Powers (W), state of charge, prices and nights of a local day",
     )
     def get(self, request: Request, household_id: uuid.UUID) -> Response:
@@ -141,7 +144,7 @@ class FlowView(HouseholdView):
 
     scopes = by_method(read=Scope.READINGS_READ)
 
-    @extend_schema(tags=TAG, responses=OpenApiTypes.OBJECT, summary="Powers, price and CO2 at this moment")
+    @extend_schema(tags=TAG, responses=FlowAnswer, summary="Powers, price and CO2 at this moment")
     def get(self, request: Request, household_id: uuid.UUID) -> Response:
         """Answer the state that the live channel pushes."""
         self.access.require_curves()

@@ -10,13 +10,13 @@ import numpy as np
 from django.urls import path
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from drf_spectacular.utils import extend_schema, extend_schema_field
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from myhouse.api.fields import Moment
-from myhouse.api.gate import ApiView, MemberView, actor_from, answer_once, user_of
+from myhouse.api.gate import IDEMPOTENCY_KEY, ApiView, MemberView, actor_from, answer_once, user_of
 from myhouse.documents.base import FOREVER_DATE
 from myhouse.errors import NotAllowed
 from myhouse.models import ReferenceSeries, SupplierContract
@@ -98,7 +98,13 @@ class ContractsView(MemberView):
         found = contracts_of(household=self.access.household)
         return Response({"results": [_contract(contract) for contract in found]})
 
-    @extend_schema(tags=TAG, request=NewContract, responses={201: ContractAnswer}, summary="Add a supplier contract")
+    @extend_schema(
+        tags=TAG,
+        request=NewContract,
+        responses={201: ContractAnswer},
+        parameters=[IDEMPOTENCY_KEY],
+        summary="Add a supplier contract",
+    )
     def post(self, request: Request, household_id: uuid.UUID) -> Response:
         """Add a contract; overlapping ones are refused by name."""
         asked = NewContract(data=request.data)
@@ -159,6 +165,33 @@ class ReferenceValues(serializers.Serializer[Any]):
     values = serializers.ListField(child=serializers.FloatField(), max_length=QUARTERS_AT_MOST)
 
 
+class ReferenceList(serializers.Serializer[Any]):
+    """All series, by name."""
+
+    results = ReferenceFields(many=True)
+
+
+class ReferenceValuesAnswer(ReferenceFields):
+    """A series with its values by the start of their quarter-hour."""
+
+    times = serializers.ListField(child=Moment())
+    values = serializers.ListField(child=serializers.FloatField())
+
+
+class AcceptedAnswer(serializers.Serializer[Any]):
+    """How many values were written."""
+
+    accepted = serializers.IntegerField()
+
+
+SPAN = [
+    OpenApiParameter(
+        name, datetime, required=True, description="Start of a quarter-hour with its offset; at most 400 days apart."
+    )
+    for name in ("start", "end")
+]
+
+
 def _reference(series: ReferenceSeries) -> dict[str, Any]:
     return dict(ReferenceFields(series).data)
 
@@ -174,7 +207,7 @@ class ReferencesView(ApiView):
 
     scopes = by_method(read=Scope.READINGS_READ)
 
-    @extend_schema(tags=TAG, responses=ReferenceFields(many=True), summary="List market prices and emission factors")
+    @extend_schema(tags=TAG, responses=ReferenceList, summary="List market prices and emission factors")
     def get(self, request: Request) -> Response:
         """Answer the series by name, each with its source."""
         return Response({"results": [_reference(series) for series in references()]})
@@ -196,7 +229,7 @@ class ReferenceValuesView(ApiView):
 
     scopes = by_method(read=Scope.READINGS_READ)
 
-    @extend_schema(tags=TAG, responses=ReferenceValues, summary="Read values per quarter-hour")
+    @extend_schema(tags=TAG, parameters=SPAN, responses=ReferenceValuesAnswer, summary="Read values per quarter-hour")
     def get(self, request: Request, name: str) -> Response:
         """Answer the quarter-hours of [start, end) that have a value."""
         series = reference_for(name=name)
@@ -209,7 +242,7 @@ class ReferenceValuesView(ApiView):
         times = [utc_datetime(at).isoformat(timespec="milliseconds").replace("+00:00", "Z") for at in starts]
         return Response({**_reference(series), "times": times, "values": values[present != 0].tolist()})
 
-    @extend_schema(tags=TAG, request=ReferenceValues, responses={200: None}, summary="Write values")
+    @extend_schema(tags=TAG, request=ReferenceValues, responses=AcceptedAnswer, summary="Write values")
     def post(self, request: Request, name: str) -> Response:
         """Write values (operators); the same time again overwrites."""
         _require_operator(request)

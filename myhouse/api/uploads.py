@@ -15,17 +15,17 @@ from rest_framework.parsers import BaseParser, JSONParser, MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from myhouse.api.gate import ApiView, actor_from, user_of
-from myhouse.api.hot import limit_read
+from myhouse.api.gate import CURSOR, LIMIT, ApiView, actor_from, user_of
+from myhouse.documents.pages import limit_read
 from myhouse.models import Upload
 from myhouse.scopes import Scope, by_method
 from myhouse.selectors.households import household_for
-from myhouse.selectors.readings import UnableToRead
 from myhouse.uploads import limits, selectors, services
 from myhouse.uploads.errors import FileTooLarge, UnableToImport
 from myhouse.uploads.mapping import mapping_read
 from myhouse.uploads.report import report_shown
 
+TAG = ["files"]
 _PIECE = 1 << 16
 _AROUND_THE_FILE = 64 * 1024  # what multipart adds
 
@@ -115,26 +115,25 @@ class UploadsView(ApiView):
 
     @extend_schema(
         operation_id="uploads_list",
-        parameters=[OpenApiParameter("cursor", str), OpenApiParameter("limit", int)],
+        tags=TAG,
+        summary="List the files handed in",
+        parameters=[CURSOR, LIMIT],
         responses=UploadPageSerializer,
     )
     def get(self, request: Request, household_id: uuid.UUID) -> Response:
         """List uploads, the newest first."""
         access = household_for(user=user_of(request), household_id=household_id, now=timezone.now())
         access.require_member()
-        limit = limit_read(request.query_params.get("limit"), most=100, default=50)
-        before = _cursor(request.query_params.get("cursor"))
-        found = selectors.uploads_of(household=access.household, before=before, limit=limit + 1)
-        page = found[:limit]
-        return Response(
-            {
-                "uploads": [upload_json(upload) for upload in page],
-                "next_cursor": str(page[-1].pk) if len(found) > limit else None,
-            }
+        ask = request.query_params
+        found = selectors.uploads_page(
+            household=access.household, limit=limit_read(ask.get("limit")), cursor=ask.get("cursor")
         )
+        return Response({"uploads": [upload_json(one) for one in found.items], "next_cursor": found.next_cursor})
 
     @extend_schema(
         operation_id="uploads_create",
+        tags=TAG,
+        summary="Hand in a file",
         request={"multipart/form-data": FileSerializer, "text/csv": bytes},
         parameters=[OpenApiParameter("name", str, description="Name of the file, when it is the body itself.")],
         responses={201: UploadSerializer},
@@ -174,25 +173,18 @@ def _file(request: Request) -> tuple[str, Iterable[bytes]]:
     return request.query_params.get("name", "upload.csv"), pieces() if hasattr(stream, "read") else ()
 
 
-def _cursor(text: str | None) -> uuid.UUID | None:
-    try:
-        return uuid.UUID(text) if text else None
-    except ValueError as error:
-        raise UnableToRead(_("Use the cursor of the page before, or none to start over."), field="cursor") from error
-
-
 class UploadView(ApiView):
     """One file."""
 
     scopes = by_method(read=Scope.READINGS_READ, write=Scope.READINGS_WRITE)
 
-    @extend_schema(operation_id="uploads_read", responses=UploadSerializer)
+    @extend_schema(operation_id="uploads_read", tags=TAG, summary="Follow a file", responses=UploadSerializer)
     def get(self, request: Request, upload_id: uuid.UUID) -> Response:
         """State, progress and report."""
         upload, _access = selectors.upload_for(user=user_of(request), upload_id=upload_id, now=timezone.now())
         return Response(upload_json(upload))
 
-    @extend_schema(operation_id="uploads_remove", responses={204: None})
+    @extend_schema(operation_id="uploads_remove", tags=TAG, summary="Remove a file", responses={204: None})
     def delete(self, request: Request, upload_id: uuid.UUID) -> Response:
         """Remove the file; what was imported stays."""
         now = timezone.now()
@@ -209,7 +201,13 @@ class UploadPreviewView(ApiView):
 
     parser_classes = [JSONParser]
 
-    @extend_schema(operation_id="uploads_preview", request=MappingSerializer, responses=PreviewSerializer)
+    @extend_schema(
+        operation_id="uploads_preview",
+        tags=TAG,
+        summary="See what is in a file",
+        request=MappingSerializer,
+        responses=PreviewSerializer,
+    )
     def post(self, request: Request, upload_id: uuid.UUID) -> Response:
         """Read the whole file by a mapping (or the detected one) and say what would happen; writes nothing."""
         now = timezone.now()
@@ -228,7 +226,13 @@ class UploadStartView(ApiView):
 
     parser_classes = [JSONParser]
 
-    @extend_schema(operation_id="uploads_start", request=MappingSerializer, responses={202: UploadSerializer})
+    @extend_schema(
+        operation_id="uploads_start",
+        tags=TAG,
+        summary="Import a file",
+        request=MappingSerializer,
+        responses={202: UploadSerializer},
+    )
     def post(self, request: Request, upload_id: uuid.UUID) -> Response:
         """Import the file by a mapping; follow it at its own address."""
         now = timezone.now()
@@ -252,7 +256,13 @@ class UploadResumeView(ApiView):
 
     scopes = by_method(read=Scope.READINGS_READ, write=Scope.READINGS_WRITE)
 
-    @extend_schema(operation_id="uploads_resume", request=None, responses={202: UploadSerializer})
+    @extend_schema(
+        operation_id="uploads_resume",
+        tags=TAG,
+        summary="Go on with an import",
+        request=None,
+        responses={202: UploadSerializer},
+    )
     def post(self, request: Request, upload_id: uuid.UUID) -> Response:
         """Go on with an import that shows no progress for five minutes."""
         now = timezone.now()

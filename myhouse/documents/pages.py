@@ -52,12 +52,13 @@ def page(rows: QuerySet[M], *, order: str, limit: int = LIMIT, cursor: str | Non
     return Page(items, _cursor_write(getattr(items[-1], name), items[-1].pk) if more else None)
 
 
-def limit_read(text: str | None) -> int:
+def limit_read(text: str | None, *, default: int = LIMIT, most: int = LIMIT_MAX) -> int:
     """Read how many rows a page shall have from what a client wrote."""
     if not text:
-        return LIMIT
-    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= LIMIT_MAX):
-        raise UnableToPage(_("Give a whole number from 1 to %(most)d.") % {"most": LIMIT_MAX}, field="limit")
+        return default
+    # Not too many digits either: reading those would cost.
+    if not (text.isascii() and text.isdigit() and len(text) <= 9 and 1 <= int(text) <= most):
+        raise UnableToPage(_("Give a whole number from 1 to %(most)d.") % {"most": most}, field="limit")
     return int(text)
 
 

@@ -11,8 +11,10 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 import numpy.typing as npt
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
+from myhouse.documents.pages import page
 from myhouse.errors import NotFound, UnableTo
 from myhouse.models import Household, Measurement, MeteringPoint, User
 from myhouse.models.metering import Quantity
@@ -106,15 +108,31 @@ def source_for(*, user: User, measurement_id: uuid.UUID, now: datetime) -> Sourc
     return _source(measurement, point, series, access)
 
 
-def sources_of(*, access: Access, after: uuid.UUID | None = None, limit: int | None = None) -> list[Source]:
-    """List what a household measures or measured in the member's time, in the order of ids; from after an id on."""
-    points = {point.pk: point for point in MeteringPoint.objects.filter(household_id=access.household.pk)}
-    rows = Measurement.objects.filter(
+def sources_of(*, access: Access) -> list[Source]:
+    """List what a household measures or measured in the member's time, in the order of ids."""
+    points = _points_of(access)
+    return _sources(_measurements_at(points, access).order_by("pk"), points, access)
+
+
+def sources_page(*, access: Access, limit: int, cursor: str | None) -> tuple[list[Source], str | None]:
+    """One page of `sources_of`, and the cursor of the next."""
+    points = _points_of(access)
+    found = page(_measurements_at(points, access), order="id", limit=limit, cursor=cursor)
+    return _sources(found.items, points, access), found.next_cursor
+
+
+def _points_of(access: Access) -> dict[uuid.UUID, MeteringPoint]:
+    return {point.pk: point for point in MeteringPoint.objects.filter(household_id=access.household.pk)}
+
+
+def _measurements_at(points: Iterable[uuid.UUID], access: Access) -> QuerySet[Measurement]:
+    return Measurement.objects.filter(
         metering_point_id__in=list(points), starts_at__lt=access.until, ends_at__gt=access.since
-    ).order_by("pk")
-    if after is not None:
-        rows = rows.filter(pk__gt=after)
-    measurements = list(rows[:limit] if limit is not None else rows)
+    )
+
+
+def _sources(rows: Iterable[Measurement], points: dict[uuid.UUID, MeteringPoint], access: Access) -> list[Source]:
+    measurements = list(rows)
     series = series_get_many(series_ids=[m.series_id for m in measurements])
     return [
         _source(m, points[m.metering_point_id], series[m.series_id], access)

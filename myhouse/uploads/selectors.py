@@ -7,6 +7,7 @@ from datetime import datetime
 
 from django.utils.translation import gettext as _
 
+from myhouse.documents.pages import LIMIT, Page, page
 from myhouse.errors import NotFound
 from myhouse.models import Household, Upload, User
 from myhouse.selectors.households import Access, household_for
@@ -27,9 +28,6 @@ def upload_for(*, user: User, upload_id: uuid.UUID, now: datetime) -> tuple[Uplo
     return upload, access
 
 
-def uploads_of(*, household: Household, before: uuid.UUID | None = None, limit: int = 50) -> list[Upload]:
-    """List a household's uploads, the newest first; from below an id on."""
-    uploads = Upload.objects.filter(household=household).order_by("-pk")
-    if before is not None:
-        uploads = uploads.filter(pk__lt=before)
-    return list(uploads[:limit])
+def uploads_page(*, household: Household, limit: int = LIMIT, cursor: str | None = None) -> Page[Upload]:
+    """List a household's uploads, the newest first, page by page."""
+    return page(Upload.objects.filter(household=household), order="-created_at", limit=limit, cursor=cursor)

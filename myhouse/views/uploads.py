@@ -26,7 +26,7 @@ from myhouse.uploads.errors import FileTooLarge, UnableToImport
 from myhouse.uploads.mapping import Mapping, mapping_read
 from myhouse.uploads.preview import Preview
 from myhouse.uploads.report import report_shown
-from myhouse.uploads.selectors import upload_for, uploads_of
+from myhouse.uploads.selectors import upload_for, uploads_page
 from myhouse.views.gate import actor_from, form_refuse, household_open, user_of
 from myhouse.views.uploads_forms import FileForm, Forms
 
@@ -60,7 +60,7 @@ def uploads(request: HttpRequest, household_id: uuid.UUID) -> HttpResponse:
         "household": access.household,
         "access": access,
         "form": form,
-        "uploads": uploads_of(household=access.household),
+        "uploads": uploads_page(household=access.household).items,
     }
     return render(request, "uploads/list.html", context, status=status)
 
