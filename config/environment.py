@@ -18,6 +18,7 @@ class Environment:
     var_dir: Path
     debug: bool
     secret_key: str
+    secret_key_given: bool
     allowed_hosts: list[str]
     public_url: str
     https: bool
@@ -37,6 +38,11 @@ class Environment:
         """Whether documents live in the installation's own SQLite file."""
         return self.database_url.startswith("sqlite:")
 
+    @property
+    def on_servers(self) -> bool:
+        """Whether documents or time series lie on servers that other replicas share."""
+        return not (self.embedded and self.telemetry_url.startswith("sqlite:"))
+
 
 def environment_read() -> Environment:
     """Read the process environment; what is absent gets the embedded default."""
@@ -49,6 +55,7 @@ def environment_read() -> Environment:
         var_dir=var_dir,
         debug=env.bool("DEBUG", False),
         secret_key=env.str("SECRET_KEY", "") or _embedded_secret_key(var_dir),
+        secret_key_given=bool(env.str("SECRET_KEY", "")),
         allowed_hosts=env.list("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"]),
         public_url=env.str("PUBLIC_URL", "http://127.0.0.1:8000").rstrip("/"),
         https=env.bool("HTTPS", False),

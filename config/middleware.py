@@ -6,12 +6,14 @@ import time
 from typing import TYPE_CHECKING
 
 from django.conf import settings
+from django.http import HttpResponseNotAllowed
 from django.utils.deprecation import MiddlewareMixin
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
 
 RENEWED_EVERY_SECONDS = 60
+PAGE_METHODS = ("GET", "HEAD", "POST", "OPTIONS")
 POLICY = "; ".join(  # noqa: FLY002 one line per directive
     [
         "default-src 'self'",
@@ -35,6 +37,16 @@ class ContentSecurityPolicyMiddleware(MiddlewareMixin):
         if not request.path.startswith("/admin/"):
             response.headers.setdefault("Content-Security-Policy", POLICY)
         return response
+
+
+class PageMethodsMiddleware(MiddlewareMixin):
+    """Pages are read and sent forms to; every other method is for the API."""
+
+    def process_request(self, request: HttpRequest) -> HttpResponse | None:
+        """Refuse a method that no form can send."""
+        if request.method in PAGE_METHODS or request.path.startswith(("/api/", "/ingest/")):
+            return None
+        return HttpResponseNotAllowed(PAGE_METHODS)
 
 
 class SessionRenewalMiddleware(MiddlewareMixin):

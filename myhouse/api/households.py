@@ -7,6 +7,7 @@ from typing import Any
 
 from django.urls import path
 from django.utils import timezone, translation
+from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -14,6 +15,7 @@ from rest_framework.response import Response
 
 from myhouse.api.fields import Moment
 from myhouse.api.gate import IDEMPOTENCY_KEY, ApiView, HouseholdView, MemberView, actor_from, answer_once, user_of
+from myhouse.errors import NotFound
 from myhouse.limits import limit_hit
 from myhouse.models.households import Role
 from myhouse.scopes import CLOSED, Scope, by_method
@@ -189,6 +191,8 @@ class OneMemberView(HouseholdView):
         if "curves_agreed" in asked.validated_data:
             member_curves_set(agreed=asked.validated_data["curves_agreed"], **common)
         found = next((row for row in _members(self.access) if row["id"] == str(membership_id)), None)
+        if found is None:
+            raise NotFound(_("There is no such member in this household."))
         return Response(found)
 
     @extend_schema(tags=TAG, responses={204: None}, summary="Remove a member, or leave")

@@ -97,7 +97,7 @@ def test_takes_no_code_twice_and_none_older_than_the_last(guarded):
 
 
 def test_keeps_neither_secret_nor_recovery_code(guarded):
-    user, app, codes = guarded
+    _user, app, codes = guarded
     rows = str([*SecondFactor.objects.values(), *RecoveryCode.objects.values(), *AuditEntry.objects.values()])
 
     assert app.secret not in rows

@@ -1,0 +1,27 @@
+"""One world for all paths of a module: it is made once, and every test takes its own changes back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from django.db import transaction
+
+from tests.security.world import World, world
+
+
+@pytest.fixture(scope="module")
+def strangers(django_db_setup, django_db_blocker) -> Iterator[World]:
+    """Somebody else's household with one of everything."""
+    with django_db_blocker.unblock(), transaction.atomic():
+        yield world()
+        transaction.set_rollback(True)
+
+
+@pytest.fixture
+def at_now(time_machine):
+    """The clock stands at the moment the world was made."""
+    from myhouse.tests.factories import NOW
+
+    time_machine.move_to(NOW, tick=False)
+    return time_machine
