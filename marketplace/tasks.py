@@ -6,12 +6,10 @@ from typing import Any
 
 from celery import shared_task
 from celery.schedules import crontab
-from celery.schedules import crontab
 from django.utils import timezone
 
 from marketplace.services.claims import claims_use as claims_use_now
 from marketplace.services.offers import offers_close as offers_close_now
-from marketplace.services.proof import ledger_prove as ledger_prove_now
 from marketplace.services.proof import ledger_prove as ledger_prove_now
 from marketplace.services.sellable import sellable_refresh_all
 from marketplace.services.settlement import windows_settle as windows_settle_now
@@ -50,12 +48,6 @@ def ledger_prove() -> bool:
     return ledger_prove_now(now=timezone.now()).sound
 
 
-@shared_task(name="marketplace.ledger_prove")
-def ledger_prove() -> bool:
-    """Prove the ledger from its rows; whether it is sound. The outcome is kept for the operators."""
-    return ledger_prove_now(now=timezone.now()).sound
-
-
 def _each_minute(task: str) -> dict[str, Any]:
     # A run that waited for its successor is not needed any more.
     return {"task": task, "schedule": _EVERY_S, "options": {"queue": "market", "expires": _EVERY_S}}
@@ -66,10 +58,5 @@ BEAT: dict[str, dict[str, Any]] = {
     "marketplace-offers-close": _each_minute("marketplace.offers_close"),
     "marketplace-windows-settle": _each_minute("marketplace.windows_settle"),
     "marketplace-claims-use": _each_minute("marketplace.claims_use"),
-    "marketplace-ledger-prove": {
-        "task": "marketplace.ledger_prove",
-        "schedule": crontab(hour="2", minute="23"),
-        "options": {"queue": "market", "expires": 3600.0},
-    },
     "marketplace-ledger-prove": {"task": "marketplace.ledger_prove", "schedule": crontab(hour=1, minute=30)},
 }
