@@ -87,9 +87,12 @@ class AccountLine:
     owner: str
 
 
-def balance_of(*, household: Household, now: datetime) -> Balance:
-    """Return what the household has; nothing while it belongs to no community or has not traded yet."""
-    community = community_of(household=household, now=now)
+def balance_of(*, household: Household, now: datetime, community: Community | None = None) -> Balance:
+    """Return what the household has; nothing while it belongs to no community or has not traded yet.
+
+    Hand in its `community` where that is known already.
+    """
+    community = community or community_of(household=household, now=now)
     accounts = accounts_of(household=household)
     if community is None:
         return Balance(None, household.currency, accounts=accounts)

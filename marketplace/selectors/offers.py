@@ -19,7 +19,7 @@ from marketplace.rules import prices as rules
 from marketplace.services.sellable import FRESH_FOR
 from myhouse.documents.pages import LIMIT, UnableToPage, page
 from myhouse.errors import NotFound
-from myhouse.models import Household
+from myhouse.models import Community, Household
 from myhouse.selectors.households import community_of, neighbour_names
 from myhouse.selectors.reference import Figures
 from myhouse.selectors.tariffs import contract_rules, contracts_of, prices_shown
@@ -74,11 +74,16 @@ class BookPage:
     next_cursor: str | None
 
 
-def book_page(*, household: Household, query: BookQuery, now: datetime) -> BookPage:
-    """List the open offers of the household's community; the same few queries for any number of offers."""
+def book_page(
+    *, household: Household, query: BookQuery, now: datetime, community: Community | None = None
+) -> BookPage:
+    """List the open offers of the household's community; the same few queries for any number of offers.
+
+    Hand in its `community` where that is known already.
+    """
     if query.sort not in SORTS:
         raise UnableToPage(_("Sort by one of %(sorts)s.") % {"sorts": ", ".join(SORTS)}, field="sort")
-    community = community_of(household=household, now=now)
+    community = community or community_of(household=household, now=now)
     if community is None:
         return BookPage([], None)
     rows = Offer.objects.filter(community_id=community.pk, state=OfferState.OPEN, closes_at__gt=now)
@@ -108,10 +113,12 @@ def own_offers_page(
     return _page(rows, "-created_at", cursor, limit, household=household, now=now or timezone.now())
 
 
-def offer_for(*, household: Household, offer_id: uuid.UUID, now: datetime) -> OfferLine:
+def offer_for(
+    *, household: Household, offer_id: uuid.UUID, now: datetime, community: Community | None = None
+) -> OfferLine:
     """Return an open offer of the community or one of one's own, or refuse as if it did not exist."""
     offer = Offer.objects.filter(pk=offer_id).first()
-    community = community_of(household=household, now=now)
+    community = community or community_of(household=household, now=now)
     seen = offer is not None and (
         offer.seller_id == household.pk
         or (offer.state == OfferState.OPEN and community is not None and offer.community_id == community.pk)

@@ -72,7 +72,7 @@ def movement(request: HttpRequest, household_id: uuid.UUID, transfer_id: uuid.UU
 def balance_export(request: HttpRequest, household_id: uuid.UUID, form: str) -> HttpResponseBase:
     """Hand out all movements of money or energy as CSV or Excel, the oldest first."""
     place = place_open(request, household_id)
-    asset, account = _account(place, balance_of(household=place.household, now=place.now))
+    asset, account = _account(place, balance_of(household=place.household, now=place.now, community=place.community))
     if form not in {"csv", "xlsx"} or account is None:
         raise Http404
     table = movements_table(account=account, zone=place.household.time_zone, since=place.access.since)
@@ -172,7 +172,7 @@ def _page(place: Place, *, status: int = 200, **forms: DepositForm) -> HttpRespo
 
 def _balance(place: Place) -> dict[str, Any]:
     """Return what is there and a page of movements of money or energy."""
-    request, found = place.request, balance_of(household=place.household, now=place.now)
+    request, found = place.request, balance_of(household=place.household, now=place.now, community=place.community)
     asset, account = _account(place, found)
     cursor = request.GET.get("after") or None
     base = reverse("market-balance", args=(place.household.pk,))

@@ -26,7 +26,7 @@ def book(request: HttpRequest, household_id: uuid.UUID) -> HttpResponse:
     """Show what can be bought now, the price in total and per kWh beside the supplier's."""
     place = place_open(request, household_id)
     if is_part(request, "wallet"):
-        balance = balance_of(household=place.household, now=place.now)
+        balance = balance_of(household=place.household, now=place.now, community=place.community)
         return render(request, "marketplace/wallet.html", {"household": place.household, "balance": balance})
     form = BookForm(request.GET or {"sort": "price"})
     context: dict[str, Any] = {"form": form, "kept": _kept(form)}
@@ -39,7 +39,7 @@ def book(request: HttpRequest, household_id: uuid.UUID) -> HttpResponse:
             cursor=request.GET.get("after") or None,
             limit=LINES,
         )
-        found = book_page(household=place.household, query=query, now=place.now)
+        found = book_page(household=place.household, query=query, now=place.now, community=place.community)
         context |= {
             "lines": found.lines,
             "next_url": _url(place.household.pk, form, after=found.next_cursor) if found.next_cursor else "",
@@ -51,7 +51,7 @@ def book(request: HttpRequest, household_id: uuid.UUID) -> HttpResponse:
         shared = {"household": place.household, "currency": place.currency, "zone": place.household.time_zone}
         return render(request, "marketplace/book_lines.html", shared | context | {"may_trade": place.may_trade})
     if place.community:
-        context["balance"] = balance_of(household=place.household, now=place.now)
+        context["balance"] = balance_of(household=place.household, now=place.now, community=place.community)
     return place.show("marketplace/book.html", context, section="book", status=200 if form.is_valid() else 422)
 
 

@@ -20,7 +20,7 @@ from marketplace.services.trades import offer_buy
 from marketplace.views.forms import BuyForm
 from marketplace.views.frame import is_part, place_open
 from marketplace.views.sending import key_fresh, send_once
-from myhouse.errors import UnableTo
+from myhouse.errors import NotFound, UnableTo
 from myhouse.views.gate import actor_from, form_refuse, user_of
 
 if TYPE_CHECKING:
@@ -66,11 +66,18 @@ class Price:
 def offer(request: HttpRequest, household_id: uuid.UUID, offer_id: uuid.UUID) -> HttpResponse:
     """Show an offer; POST buys a part of it, once."""
     place = place_open(request, household_id)
-    line = offer_for(household=place.household, offer_id=offer_id, now=place.now)
+    try:
+        line = offer_for(household=place.household, offer_id=offer_id, now=place.now, community=place.community)
+    except NotFound:
+        if is_part(request, "offer-now"):
+            return render(request, "marketplace/offer_gone.html", {"household": place.household})
+        raise
     if request.method == "POST":
         return _buy(place, line)
     form = BuyForm(initial={"energy": _kwh(_suggested(line))})
-    price = _price(line, _suggested(line), balance_of(household=place.household, now=place.now))
+    price = _price(
+        line, _suggested(line), balance_of(household=place.household, now=place.now, community=place.community)
+    )
     if is_part(request, "offer-now"):
         shared = {"household": place.household, "currency": place.currency, "zone": place.household.time_zone}
         return render(request, "marketplace/offer_now.html", shared | {"line": line, "may_trade": place.may_trade})
@@ -81,11 +88,16 @@ def offer(request: HttpRequest, household_id: uuid.UUID, offer_id: uuid.UUID) ->
 def offer_price(request: HttpRequest, household_id: uuid.UUID, offer_id: uuid.UUID) -> HttpResponse:
     """Say what the amount typed so far costs; nothing is written."""
     place = place_open(request, household_id)
-    line = offer_for(household=place.household, offer_id=offer_id, now=place.now)
+    try:
+        line = offer_for(household=place.household, offer_id=offer_id, now=place.now, community=place.community)
+    except NotFound:
+        if not request.htmx:
+            raise
+        return render(request, "marketplace/offer_price.html", {"gone": True})
     form = BuyForm(request.GET)
     context: dict[str, Any] = {"form": form, "line": line, "currency": place.currency, "household": place.household}
     if form.is_valid() and form.energy_wh() > 0:
-        balance = balance_of(household=place.household, now=place.now)
+        balance = balance_of(household=place.household, now=place.now, community=place.community)
         context["price"] = _price(line, form.energy_wh(), balance)
     return render(request, "marketplace/offer_price.html", context)
 
@@ -94,7 +106,7 @@ def _buy(place: Place, line: OfferLine) -> HttpResponse:
     place.require_trading()
     trading_count(limit=PURCHASES, user_id=user_of(place.request).pk, now=place.now)
     form = BuyForm(place.request.POST)
-    balance = balance_of(household=place.household, now=place.now)
+    balance = balance_of(household=place.household, now=place.now, community=place.community)
     if not form.is_valid():
         return _show(place, line, form=form, price=_price(line, _suggested(line), balance), status=422)
     energy_wh = form.energy_wh()
@@ -106,7 +118,7 @@ def _buy(place: Place, line: OfferLine) -> HttpResponse:
     try:
         trade_id = send_once(place.request, now=place.now, run=lambda: _bought(place, line, form))
     except UnableTo as refusal:
-        fresh = offer_for(household=place.household, offer_id=line.offer.pk, now=place.now)
+        fresh = offer_for(household=place.household, offer_id=line.offer.pk, now=place.now, community=place.community)
         form = _again(form, fresh, energy_wh)
         form_refuse(form, refusal)
         return _show(place, fresh, form=form, price=_price(fresh, energy_wh, balance), status=422)

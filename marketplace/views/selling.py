@@ -43,7 +43,9 @@ def own_offers(request: HttpRequest, household_id: uuid.UUID) -> HttpResponse:
     """List the household's offers, the newest first, each with what is sold of it."""
     place = place_open(request, household_id)
     cursor = request.GET.get("after") or None
-    found = own_offers_page(household=place.household, now=place.now, cursor=cursor, limit=LINES)
+    found = own_offers_page(
+        household=place.household, now=place.now, cursor=cursor, limit=LINES, since=place.access.since
+    )
     next_url = f"{request.path}?after={found.next_cursor}" if found.next_cursor else ""
     context = {"lines": found.lines, "next_url": next_url, "first_url": request.path if cursor else ""}
     context["here"] = request.get_full_path()
@@ -157,7 +159,7 @@ def _kind(request: HttpRequest) -> str:
 
 def _own(place: Place, offer_id: uuid.UUID) -> OfferLine:
     """Open one of the household's own offers; a neighbour's is not there to be changed."""
-    line = offer_for(household=place.household, offer_id=offer_id, now=place.now)
+    line = offer_for(household=place.household, offer_id=offer_id, now=place.now, community=place.community)
     if not line.own:
         raise Http404
     return line
