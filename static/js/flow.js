@@ -143,6 +143,7 @@ if (page) {
     ended() {
       ended = true;
       tick();
+      document.dispatchEvent(new CustomEvent("live-ended"));
     },
   });
 }
