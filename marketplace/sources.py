@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from marketplace.models import Allocation
 from marketplace.models.offers import Side
+from marketplace.selectors.slots import slots_ms
 from myhouse.statistics.sources import EnergyShare
 from telemetry.calendar import utc_datetime
 from telemetry.model import QUARTER_MS
@@ -36,23 +37,16 @@ def energy_sources(*, household: Household, starts_ms: Ints) -> list[EnergyShare
     rows = Allocation.objects.filter(
         household_id=household.pk, slot_start__gte=utc_datetime(first), slot_start__lt=utc_datetime(end)
     )
-    # The slot as the text it is stored as: a year of quarter-hours is then read at once, not time by time.
     found = list(rows.values_list("side", Cast("slot_start", CharField()), "energy_wh", "money_uct"))
     return [_share(side, found, first, len(starts_ms)) for side in Side if any(row[0] == side for row in found)]
 
 
 def _share(side: Side, found: list[tuple[Any, ...]], first_ms: int, count: int) -> EnergyShare:
     mine = [row for row in found if row[0] == side]
-    places = (_milliseconds([row[1] for row in mine]) - first_ms) // QUARTER_MS
+    places = (slots_ms([row[1] for row in mine]) - first_ms) // QUARTER_MS
     energy, money = np.zeros(count, np.int64), np.zeros(count, np.int64)
     np.add.at(energy, places, np.array([row[2] for row in mine], np.int64))
     np.add.at(money, places, np.array([row[3] for row in mine], np.int64))
     return EnergyShare(
         name=NEIGHBOURS, direction=_DIRECTIONS[side], energy=np.maximum(energy, 0) * MICRO, money_uct=money
     )
-
-
-def _milliseconds(texts: list[str]) -> Ints:
-    """Read times as the database writes them, in UTC, all at once."""
-    times: Ints = np.array([text[:19] for text in texts], "datetime64[s]").astype(np.int64)
-    return times * 1000
