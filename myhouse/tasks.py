@@ -6,7 +6,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from myhouse.documents.idempotency import records_forget
-from myhouse.documents.outbox import outbox_flush, outbox_tidy
+from myhouse.documents.outbox import outbox_flush, outbox_tidy, outbox_woken
 from myhouse.services.failures import failures_tidy
 from myhouse.services.notices import notices_tidy
 from myhouse.services.tokens import tokens_tidy
@@ -25,6 +25,7 @@ BEAT = {
 @shared_task(name="myhouse.outbox_send")
 def outbox_send() -> int:
     """Send the mails that are due."""
+    outbox_woken()
     return outbox_flush(now=timezone.now())
 
 

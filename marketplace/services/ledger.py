@@ -21,6 +21,7 @@ from myhouse.documents.atomic import atomic
 from myhouse.documents.idempotency import UnableToRepeat
 from myhouse.documents.rows import AtLeast, row_change, rows_insert
 from myhouse.errors import Kind, UnableTo
+from myhouse.models import Community
 
 # An issuing account is split into so many rows per community and asset, so that no row is everybody's.
 ISSUING_STRIPES = 16
@@ -116,6 +117,34 @@ def accounts_of_households(
         )
 
     return {owner: HouseholdAccounts(get(owner, Asset.MONEY), get(owner, Asset.ENERGY)) for owner in owners}
+
+
+def accounts_of_deal(
+    *, households: Sequence[uuid.UUID], community_id: uuid.UUID, issued: Asset | None, for_id: uuid.UUID, now: datetime
+) -> tuple[dict[uuid.UUID, HouseholdAccounts], Account | None]:
+    """Return the households' accounts and the issuing one of an asset; one query while all of them exist."""
+    stripe = for_id.int % ISSUING_STRIPES
+    wanted = Q(owner_id__in=list(households), owner_kind=OwnerKind.HOUSEHOLD)
+    keys = [(owner, asset) for owner in households for asset in Asset]
+    if issued is not None:
+        wanted |= Q(owner_id=community_id, owner_kind=OwnerKind.ISSUING, asset=issued, stripe=stripe)
+        keys.append((community_id, issued))
+    rows = Account.objects.filter(wanted, community_id=community_id)
+    found = {(account.owner_id, Asset(account.asset)): account for account in rows}
+    if missing := [key for key in keys if key not in found]:
+        community = Community.objects.get(pk=community_id)
+        for owner, asset in missing:
+            kind = OwnerKind.ISSUING if owner == community_id else OwnerKind.HOUSEHOLD
+            found[owner, asset] = account_open(
+                community=community,
+                owner_kind=kind,
+                owner_id=owner,
+                asset=asset,
+                now=now,
+                stripe=stripe if owner == community_id else 0,
+            )
+    both = {owner: HouseholdAccounts(found[owner, Asset.MONEY], found[owner, Asset.ENERGY]) for owner in households}
+    return both, None if issued is None else found[community_id, issued]
 
 
 def issuing_account(*, community: Any, asset: str, for_id: uuid.UUID, now: datetime) -> Account:

@@ -16,6 +16,7 @@ from marketplace.models import SellableEnergy
 from marketplace.models.offers import NOW_SLOT
 from marketplace.rules.forecast import DAYS, QUARTERS_PER_DAY, battery_content, expected_surplus
 from myhouse.documents.atomic import atomic
+from myhouse.documents.rows import row_change
 from myhouse.models import CommunityMembership, Household
 from myhouse.selectors.grid import BatteryState, battery_states, grid_quarters, producer_ids
 from telemetry.calendar import utc_datetime, utc_ms
@@ -93,14 +94,16 @@ def stored_offer(*, household_id: uuid.UUID, energy_wh: int, now: datetime) -> b
 
 def stored_sell(*, household_id: uuid.UUID, energy_wh: int, now: datetime) -> bool:
     """Turn offered battery content into sold; false when the battery no longer holds as much."""
-    row = SellableEnergy.objects.filter(
-        household_id=household_id,
-        slot_start=NOW_SLOT,
-        offered_wh__gte=energy_wh,
-        expected_wh__gte=F("sold_wh") + energy_wh,
-        refreshed_at__gte=now - FRESH_FOR,
+    return row_change(
+        SellableEnergy,
+        equal={"household_id": household_id, "slot_start": NOW_SLOT},
+        at_least={
+            "offered_wh": energy_wh,
+            "expected_wh": ("sold_wh", energy_wh),
+            "refreshed_at": now - FRESH_FOR,
+        },
+        add={"offered_wh": -energy_wh, "sold_wh": energy_wh},
     )
-    return row.update(offered_wh=F("offered_wh") - energy_wh, sold_wh=F("sold_wh") + energy_wh) == 1
 
 
 def stored_deliver(*, household_id: uuid.UUID, energy_wh: int) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial
 
@@ -11,7 +11,7 @@ from marketplace.models import Lot, Trade
 from marketplace.models.offers import Side
 from marketplace.news import market_changed
 from myhouse.documents.atomic import after_commit
-from myhouse.models import Household
+from myhouse.models import Household, User
 from myhouse.services.notices import notice_tell
 
 
@@ -54,11 +54,19 @@ def trade_news(*, trade: Trade, event: str, now: datetime) -> None:
     )
 
 
-def trade_tell(*, trade: Trade, household_id: uuid.UUID, text: Callable[[str], str], now: datetime) -> None:
-    """Tell one side's members what became of a trade, on the page and by mail as they chose."""
+def trade_tell(
+    *,
+    trade: Trade,
+    household_id: uuid.UUID,
+    text: Callable[[str], str],
+    now: datetime,
+    people: Sequence[User] | None = None,
+) -> None:
+    """Tell one side's members (`people`, where they were looked up before) on the page and by mail as they chose."""
     notice_tell(
         text=text,
         now=now,
-        household=Household(pk=household_id),
+        household=Household(pk=household_id) if people is None else None,
+        users=people or (),
         url=f"/households/{household_id}/market/trades/{trade.pk}/",
     )

@@ -9,7 +9,7 @@ from datetime import datetime
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
-from marketplace.models import Account, Lot, Offer, SellableEnergy, Trade, Transfer
+from marketplace.models import Account, Offer, SellableEnergy, Trade, Transfer
 from marketplace.models.ledger import Asset, TransferKind
 from marketplace.models.offers import NOW_SLOT, OfferKind, OfferState, TradeState
 from marketplace.rules.prices import part_price
@@ -17,8 +17,7 @@ from marketplace.services.ledger import (
     HouseholdAccounts,
     Movement,
     UnableToPay,
-    accounts_of_households,
-    issuing_account,
+    accounts_of_deal,
     ledger_write,
 )
 from marketplace.services.offers import offer_end
@@ -28,10 +27,12 @@ from marketplace.services.sides import lots_of, trade_news, trade_tell
 from myhouse import formatting
 from myhouse.documents.atomic import atomic
 from myhouse.documents.base import uuid7
+from myhouse.documents.rows import row_change, rows_insert
 from myhouse.documents.services import Actor, audit_record
 from myhouse.errors import Kind, NotFound, UnableTo
-from myhouse.models import Community, CommunityMembership, Household
+from myhouse.models import CommunityMembership, Household, User
 from myhouse.selectors.households import household_require_active
+from myhouse.services.notices import people_of
 
 __all__ = ["UnableToBuy", "UnableToBuyNow", "UnableToReverseTrade", "offer_buy", "trade_reverse"]
 
@@ -53,13 +54,12 @@ class _Deal:
     """Who buys from whom, and the accounts it moves; looked up before anything is locked."""
 
     trade_id: uuid.UUID
-    offer_id: uuid.UUID
-    buyer: Household
-    seller: Household
-    community: Community
+    offer: Offer
+    buyer_id: uuid.UUID
     buying: HouseholdAccounts
     selling: HouseholdAccounts
     issuing: Account | None  # of a window nothing is issued before it is metered
+    told: list[User]
 
 
 def offer_buy(
@@ -95,49 +95,60 @@ def _deal(offer_id: uuid.UUID, household: Household, now: datetime) -> _Deal:
         raise _no_such_offer()
     if household.pk == offer.seller_id:
         raise UnableToBuy(_("This is your own offer. Withdraw it if you need the energy yourself."), field="energy_wh")
-    households = Household.objects.in_bulk([household.pk, offer.seller_id])
-    buyer, seller = households[household.pk], households[offer.seller_id]
-    if buyer.suspended_at is not None:
-        household_require_active(buyer)
-    if seller.suspended_at is not None or seller.pk not in here:
+    both = [household.pk, offer.seller_id]
+    suspended = set(Household.objects.filter(pk__in=both, suspended_at__isnull=False).values_list("pk", flat=True))
+    if household.pk in suspended:
+        household_require_active(household)
+    if offer.seller_id in suspended or offer.seller_id not in here:
         raise UnableToBuyNow(_("The seller does not trade at the moment. Choose another offer."))
-    community = Community.objects.get(pk=offer.community_id)
-    accounts = accounts_of_households(households=[buyer, seller], community=community, now=now)
     trade_id = uuid7()
-    issuing = None
-    if offer.kind == OfferKind.STORED:
-        issuing = issuing_account(community=community, asset=Asset.ENERGY, for_id=trade_id, now=now)
-    return _Deal(
-        trade_id, offer.pk, buyer, seller, community, accounts[buyer.pk], accounts[seller.pk], issuing
-    )  # fmt: skip
+    issued = Asset.ENERGY if offer.kind == OfferKind.STORED else None
+    accounts, issuing = accounts_of_deal(
+        households=both, community_id=offer.community_id, issued=issued, for_id=trade_id, now=now
+    )
+    told = people_of(household=Household(pk=offer.seller_id), now=now)
+    return _Deal(trade_id, offer, household.pk, accounts[household.pk], accounts[offer.seller_id], issuing, told)
 
 
 @atomic
 def _buy(deal: _Deal, energy_wh: int, version: int | None, actor: Actor, now: datetime) -> Trade:
     """Everything that belongs to a purchase, or nothing; each guard is an update that must change one row."""
-    offer = Offer.objects.get(pk=deal.offer_id)
-    _offer_check(offer, energy_wh, version, now)
-    price = part_price(total_uct=offer.total_uct, energy_wh=offer.energy_wh, sold_wh=offer.sold_wh, part_wh=energy_wh)
-    left = offer.left_wh - energy_wh
-    state = OfferState.OPEN if left else OfferState.SOLD
-    same = Offer.objects.filter(pk=offer.pk, state=OfferState.OPEN, left_wh=offer.left_wh, version=offer.version)
-    if same.update(left_wh=left, state=state) != 1:
-        raise UnableToBuyNow(_("The offer changed just now. Look at it again."), field="version")
-    offer.left_wh, offer.state = left, state
+    offer, price = _taken(deal.offer, energy_wh, version, now)
     stored = offer.kind == OfferKind.STORED
     if stored and not stored_sell(household_id=offer.seller_id, energy_wh=energy_wh, now=now):
         _refuse_stored(offer, energy_wh)
-    if not left:
+    if not offer.left_wh:
         offer_end(offer=offer)
     transfers = _paid(deal, energy_wh, price, stored=stored, now=now)
     trade = _trade(deal, offer, energy_wh, price, now)
     trade.reserve = None if stored else next(iter(transfers), None)
     trade.bought_by_id = actor.user_id
-    trade.save(force_insert=True)
+    rows_insert([trade])
     if stored:
-        Lot.objects.bulk_create(lots_of(trade, energy_wh=energy_wh, money_uct=price, usable_from=now))
+        rows_insert(lots_of(trade, energy_wh=energy_wh, money_uct=price, usable_from=now))
     _noted(trade, deal, actor, now)
     return trade
+
+
+def _taken(offer: Offer, energy_wh: int, version: int | None, now: datetime) -> tuple[Offer, int]:
+    """Take the part out of the offer; returns the offer as it is then, and the price of the part.
+
+    First as it was seen before this transaction; had somebody else bought of it meanwhile, then as it is now.
+    """
+    for tries in (1, 2):
+        _offer_check(offer, energy_wh, version, now)
+        price = part_price(
+            total_uct=offer.total_uct, energy_wh=offer.energy_wh, sold_wh=offer.sold_wh, part_wh=energy_wh
+        )
+        left = offer.left_wh - energy_wh
+        state = OfferState.OPEN if left else OfferState.SOLD
+        seen = {"pk": offer.pk, "state": OfferState.OPEN, "left_wh": offer.left_wh, "version": offer.version}
+        if row_change(Offer, equal=seen, put={"left_wh": left, "state": state}):
+            offer.left_wh, offer.state = left, state
+            return offer, price
+        if tries == 1:
+            offer = Offer.objects.get(pk=offer.pk)
+    raise UnableToBuyNow(_("The offer changed just now. Look at it again."), field="version")
 
 
 def _no_such_offer() -> NotFound:
@@ -206,7 +217,7 @@ def _paid(deal: _Deal, energy_wh: int, price: int, *, stored: bool, now: datetim
             )
         )
     try:
-        return ledger_write(movements=movements, now=now) if movements else []
+        return ledger_write(movements=movements, now=now, new=True) if movements else []
     except UnableToPay as refusal:
         raise UnableToBuyNow(
             _("%(missing)s Deposit money or buy less.") % {"missing": refusal.message}, field="energy_wh"
@@ -220,7 +231,7 @@ def _trade(deal: _Deal, offer: Offer, energy_wh: int, price: int, now: datetime)
         community_id=offer.community_id,
         offer_id=offer.pk,
         seller_id=offer.seller_id,
-        buyer_id=deal.buyer.pk,
+        buyer_id=deal.buyer_id,
         kind=offer.kind,
         state=TradeState.DONE if stored else TradeState.RESERVED,
         energy_wh=energy_wh,
@@ -239,7 +250,7 @@ def _noted(trade: Trade, deal: _Deal, actor: Actor, now: datetime) -> None:
     audit_record(
         actor=actor, action="trade.buy", now=now, subject=trade, community_id=trade.community_id, details=details
     )
-    currency = deal.community.currency
+    currency = deal.buying.money.currency
 
     def sold(language: str) -> str:
         return _("Sold: %(energy)s for %(money)s.") % {
@@ -247,7 +258,7 @@ def _noted(trade: Trade, deal: _Deal, actor: Actor, now: datetime) -> None:
             "money": formatting.money(trade.total_uct, currency, language),
         }
 
-    trade_tell(trade=trade, household_id=trade.seller_id, text=sold, now=now)
+    trade_tell(trade=trade, household_id=trade.seller_id, text=sold, now=now, people=deal.told)
     trade_news(trade=trade, event="bought", now=now)
 
 

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
 from celery import current_app
+from django.core.cache import cache
 from django.core.mail import EmailMessage
 from django.db.models import F
 from kombu.exceptions import KombuError, OperationalError
+from redis import RedisError
 
 from myhouse.documents.atomic import after_commit
 from myhouse.documents.base import FOREVER
 from myhouse.documents.models import OutboxMessage
-from myhouse.documents.services import outbox_put
+from myhouse.documents.rows import rows_insert
 
 logger = logging.getLogger(__name__)
 
@@ -25,23 +28,48 @@ SEND_TASK = "myhouse.outbox_send"
 _CLAIM = timedelta(minutes=2)
 _WAITS = [timedelta(seconds=30), timedelta(minutes=2), timedelta(minutes=10), timedelta(hours=1), timedelta(hours=6)]
 TRIES_AT_MOST = 12
+# Should the task that was asked for be lost, another one is asked for after this.
+_ASKED, _ASKED_S = "outbox-asked", 10
 SENT_KEPT = timedelta(days=7)
 
 
 def mail_put(*, to: str, subject: str, body: str, now: datetime) -> OutboxMessage:
     """Owe a mail to an address; it goes out soon after the transaction."""
-    message = outbox_put(topic=MAIL, payload={"to": to, "subject": subject, "body": body}, now=now)
-    after_commit(outbox_wake)
+    message = mail_message(to=to, subject=subject, body=body, now=now)
+    mails_put(messages=[message])
     return message
 
 
+def mail_message(*, to: str, subject: str, body: str, now: datetime) -> OutboxMessage:
+    """Return a mail for `mails_put`, which writes several at once."""
+    payload = {"to": to, "subject": subject, "body": body}
+    return OutboxMessage(topic=MAIL, payload=payload, created_at=now, due_at=now)
+
+
+def mails_put(*, messages: Sequence[OutboxMessage]) -> None:
+    """Owe these mails; they go out soon after the transaction."""
+    rows_insert(messages)
+    if messages:
+        after_commit(outbox_wake)
+
+
 def outbox_wake() -> None:
-    """Ask a worker to send now; without a broker the messages go out at the next regular round."""
+    """Ask a worker to send now; without a broker the messages go out at the next regular round.
+
+    Asked once until one begins: to note that costs far less than a task, and it will find all there is.
+    """
     try:
-        # By name: tasks know the outbox, and not the other way round.
-        current_app.send_task(SEND_TASK, retry=False, ignore_result=True)
-    except (KombuError, OperationalError, OSError):
+        if cache.add(_ASKED, 1, _ASKED_S):
+            # By name: tasks know the outbox, and not the other way round.
+            current_app.send_task(SEND_TASK, retry=False, ignore_result=True)
+    except (KombuError, OperationalError, RedisError, OSError):
         logger.warning("No broker: mail waits for the next regular round.")
+
+
+def outbox_woken() -> None:
+    """Note that a worker begins: from now on it has to be asked again."""
+    with suppress(RedisError, OSError):
+        cache.delete(_ASKED)
 
 
 def outbox_flush(*, now: datetime, limit: int = 100) -> int:

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from myhouse.documents.models import AuditEntry, OutboxMessage
+from myhouse.documents.rows import rows_insert
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ def audit_record(
     details: dict[str, Any] | None = None,
 ) -> AuditEntry:
     """Write who did what to which document; call it inside the transaction of the change itself."""
-    return AuditEntry.objects.create(
+    entry = AuditEntry(
         at=now,
         actor_id=actor.user_id,
         actor_label=actor.label,
@@ -43,6 +44,8 @@ def audit_record(
         community_id=community_id,
         details=details or {},
     )
+    rows_insert([entry])
+    return entry
 
 
 def outbox_put(*, topic: str, payload: dict[str, Any], now: datetime) -> OutboxMessage:

@@ -12,7 +12,8 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 
 from myhouse.documents.base import FOREVER
-from myhouse.documents.outbox import mail_put
+from myhouse.documents.outbox import mail_message, mails_put
+from myhouse.documents.rows import rows_insert
 from myhouse.models import Household, Membership, Notice, User
 from myhouse.models.households import Role
 
@@ -39,8 +40,8 @@ def notice_tell(
 
     `url` is a path of ours. Without a subject or body of its own the mail says the text of the notice.
     """
-    people = {user.pk: user for user in (*users, *_people_of(household, now)) if user.is_active}
-    notices = []
+    people = {user.pk: user for user in (*users, *people_of(household=household, now=now)) if user.is_active}
+    notices, mails = [], []
     for person in people.values():
         with translation.override(person.language):
             words = _written(text, person.language)[:_TEXT_LENGTH]
@@ -50,8 +51,21 @@ def notice_tell(
                 subject = _written(mail_subject, person.language) or words
                 body = _written(mail_body, person.language) or words
                 # A subject is one line, whatever names are in it.
-                mail_put(to=person.email, subject=" ".join(subject.split())[:200], body=_letter(body, url), now=now)
-    return Notice.objects.bulk_create(notices)
+                subject = " ".join(subject.split())[:200]
+                mails.append(mail_message(to=person.email, subject=subject, body=_letter(body, url), now=now))
+    rows_insert(notices)
+    mails_put(messages=mails)
+    return notices
+
+
+def people_of(*, household: Household | None, now: datetime) -> list[User]:
+    """List the people of a household, not its supplier; asked first where a transaction holds others up."""
+    if household is None:
+        return []
+    members = Membership.objects.filter(
+        household_id=household.pk, starts_at__lte=now, ends_at__gt=now, role__in=[Role.OWNER, Role.VIEWER]
+    ).values_list("user_id", flat=True)
+    return list(User.objects.filter(pk__in=list(members)).order_by("pk"))
 
 
 def notices_read(*, user: User, now: datetime, notice_ids: Sequence[uuid.UUID] | None = None) -> int:
@@ -65,15 +79,6 @@ def notices_read(*, user: User, now: datetime, notice_ids: Sequence[uuid.UUID] |
 def notices_tidy(*, now: datetime) -> int:
     """Delete the notices of long ago."""
     return Notice.objects.filter(created_at__lt=now - KEPT).delete()[0]
-
-
-def _people_of(household: Household | None, now: datetime) -> list[User]:
-    if household is None:
-        return []
-    members = Membership.objects.filter(
-        household_id=household.pk, starts_at__lte=now, ends_at__gt=now, role__in=[Role.OWNER, Role.VIEWER]
-    ).values_list("user_id", flat=True)
-    return list(User.objects.filter(pk__in=list(members)).order_by("pk"))
 
 
 def _written(text: Text | _StrPromise, language: str) -> str:
