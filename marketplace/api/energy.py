@@ -52,14 +52,14 @@ class SellableAnswer(serializers.Serializer[Any]):
     slots = SellableSlotAnswer(many=True)
 
 
-class SourceAnswer(serializers.Serializer[Any]):
+class UsedFrom(serializers.Serializer[Any]):
     """Energy from one source, and what was paid for it."""
 
     energy_wh = serializers.IntegerField()
     paid = Money(allow_null=True, help_text="Null: no contract says.")
 
 
-class TakerAnswer(serializers.Serializer[Any]):
+class GivenTo(serializers.Serializer[Any]):
     """Energy given to one taker, and what it earned."""
 
     energy_wh = serializers.IntegerField()
@@ -71,12 +71,12 @@ class UsageAnswer(serializers.Serializer[Any]):
 
     start = Moment()
     end = Moment()
-    own = SourceAnswer(help_text="Own production, used at once.")
-    battery = SourceAnswer(help_text="Out of the battery.")
-    neighbours = SourceAnswer(help_text="Bought in the community.")
-    supplier = SourceAnswer(help_text="The rest, with the contract's fixed fees.")
-    sold = TakerAnswer(help_text="To neighbours.")
-    fed_in = TakerAnswer(help_text="To the grid.")
+    own = UsedFrom(help_text="Own production, used at once.")
+    battery = UsedFrom(help_text="Out of the battery.")
+    neighbours = UsedFrom(help_text="Bought in the community.")
+    supplier = UsedFrom(help_text="The rest, with the contract's fixed fees.")
+    sold = GivenTo(help_text="To neighbours.")
+    fed_in = GivenTo(help_text="To the grid.")
     saving = Money(allow_null=True, help_text="Against everything from the supplier.")
 
 

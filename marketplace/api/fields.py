@@ -11,8 +11,10 @@ from django.utils.translation import gettext as _
 from drf_spectacular.utils import OpenApiParameter, extend_schema_field
 from rest_framework import serializers
 
-from marketplace.models import Account
+from marketplace.models import Account, Offer, Trade
 from marketplace.models.ledger import Asset
+from marketplace.models.offers import OfferKind
+from myhouse.api.fields import Moment, moment
 from myhouse.documents.pages import LIMIT, LIMIT_MAX
 from myhouse.errors import FieldError, UnableTo
 from myhouse.tariffs.money import MICRO_CENTS_PER_UNIT, money_text
@@ -66,6 +68,20 @@ class Amount(serializers.Field[Any, Any, Any, Any]):
 def amount(account: Account, value: int) -> str | int | None:
     """Write an amount as its account's asset is written."""
     return money_text(value) if account.asset == Asset.MONEY else value
+
+
+class DeliveryWindow(serializers.Serializer[Any]):
+    """The quarter-hours [start, end) in which surplus is expected, or delivered."""
+
+    start = Moment()
+    end = Moment()
+
+
+def window_json(of: Offer | Trade) -> dict[str, str | None] | None:
+    """Write the window of an offer or trade; stored energy has none."""
+    if of.kind != OfferKind.WINDOW:
+        return None
+    return {"start": moment(of.window_start), "end": moment(of.window_end)}
 
 
 class CurrencyAsked(serializers.Serializer[Any]):

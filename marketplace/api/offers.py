@@ -16,10 +16,12 @@ from marketplace.api.fields import (
     CURSOR,
     PAGE_LIMIT,
     CurrencyAsked,
+    DeliveryWindow,
     Money,
     MoneyAsked,
     currency_check,
     told_by_our_names,
+    window_json,
 )
 from marketplace.api.gate import MarketView
 from marketplace.api.trades import TradeAnswer, trade_json
@@ -39,18 +41,11 @@ TAG = ["market"]
 SORTS = ("price", "-price", "newest", "energy", "window")
 
 
-class Window(serializers.Serializer[Any]):
+class AskedWindow(serializers.Serializer[Any]):
     """The quarter-hours [start, end) in which the surplus is expected."""
 
     start = serializers.DateTimeField()
     end = serializers.DateTimeField()
-
-
-class WindowAnswer(serializers.Serializer[Any]):
-    """The quarter-hours [start, end) in which the surplus is expected."""
-
-    start = Moment()
-    end = Moment()
 
 
 class OfferAnswer(serializers.Serializer[Any]):
@@ -70,7 +65,7 @@ class OfferAnswer(serializers.Serializer[Any]):
     price_per_kwh = Money()
     supplier_price_per_kwh = Money(allow_null=True, help_text="What your supplier takes then; null: not known.")
     saving = Money(allow_null=True, help_text="What buying all that is left saves you against your supplier.")
-    window = WindowAnswer(allow_null=True, help_text="Null for stored energy.")
+    window = DeliveryWindow(allow_null=True, help_text="Null for stored energy.")
     closes_at = Moment(allow_null=True, help_text="From then on nobody can buy.")
     version = serializers.IntegerField(help_text="Raised by every change of amount or price.")
     created_at = Moment()
@@ -101,7 +96,9 @@ class NewOffer(CurrencyAsked):
     kind = serializers.ChoiceField(choices=OfferKind.choices)
     energy_wh = serializers.IntegerField(min_value=1, max_value=10**10)
     total = MoneyAsked(help_text="Price of the whole offer.")
-    window = Window(required=False, allow_null=True, default=None, help_text="On quarter-hours; only for surplus.")
+    window = AskedWindow(
+        required=False, allow_null=True, default=None, help_text="On quarter-hours; only for surplus."
+    )
 
 
 class ChangedOffer(CurrencyAsked):
@@ -124,9 +121,6 @@ class Purchase(CurrencyAsked):
 def offer_json(line: OfferLine, currency: str) -> dict[str, Any]:
     """Write an offer as the API does."""
     offer = line.offer
-    window = None
-    if offer.kind == OfferKind.WINDOW:
-        window = {"start": moment(offer.window_start), "end": moment(offer.window_end)}
     return {
         "id": str(offer.pk),
         "kind": offer.kind,
@@ -142,7 +136,7 @@ def offer_json(line: OfferLine, currency: str) -> dict[str, Any]:
         "price_per_kwh": money_text(line.price_uct_kwh),
         "supplier_price_per_kwh": money_text(line.supplier_uct_kwh),
         "saving": money_text(line.saving_uct),
-        "window": window,
+        "window": window_json(offer),
         "closes_at": moment(offer.closes_at),
         "version": offer.version,
         "created_at": moment(offer.created_at),

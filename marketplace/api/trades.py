@@ -12,7 +12,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from marketplace.api.fields import Amount, Money
+from marketplace.api.fields import Amount, DeliveryWindow, Money, window_json
 from marketplace.api.gate import MarketView
 from marketplace.models import Allocation, Transfer
 from marketplace.models.ledger import Asset, TransferKind
@@ -26,13 +26,6 @@ from myhouse.tariffs.money import money_text
 
 TAG = ["market"]
 SIDES = ("bought", "sold")
-
-
-class TradedWindow(serializers.Serializer[Any]):
-    """The quarter-hours [start, end) in which it is delivered."""
-
-    start = Moment()
-    end = Moment()
 
 
 class TradeAnswer(serializers.Serializer[Any]):
@@ -53,7 +46,7 @@ class TradeAnswer(serializers.Serializer[Any]):
     price_per_kwh = Money()
     paid = Money(help_text="Paid so far: for what was delivered.")
     refunded = Money(help_text="Given back for what was not delivered.")
-    window = TradedWindow(allow_null=True, help_text="Null for stored energy.")
+    window = DeliveryWindow(allow_null=True, help_text="Null for stored energy.")
     bought_at = Moment()
     settled_at = Moment(allow_null=True)
     reversed_at = Moment(allow_null=True)
@@ -105,9 +98,6 @@ class TradesAsk(serializers.Serializer[Any]):
 def trade_json(line: TradeLine | TradeDetail, currency: str) -> dict[str, Any]:
     """Write a trade as the API does."""
     trade = line.trade
-    window = None
-    if trade.kind == OfferKind.WINDOW:
-        window = {"start": moment(trade.window_start), "end": moment(trade.window_end)}
     return {
         "id": str(trade.pk),
         "offer": str(trade.offer_id),
@@ -122,7 +112,7 @@ def trade_json(line: TradeLine | TradeDetail, currency: str) -> dict[str, Any]:
         "price_per_kwh": money_text(line.price_uct_kwh),
         "paid": money_text(trade.paid_uct),
         "refunded": money_text(trade.refunded_uct),
-        "window": window,
+        "window": window_json(trade),
         "bought_at": moment(trade.bought_at),
         "settled_at": None if trade.settled_at is None else moment(trade.settled_at),
         "reversed_at": None if trade.reversed_at is None else moment(trade.reversed_at),

@@ -92,6 +92,8 @@ def _traded(household: Household, starts: Ints, edges: Ints) -> tuple[list[int],
 def _bucket(found: Statistics, i: int, paid: int, sold: int, earned: int) -> Usage:
     cost, income = found.cost_uct[i], found.income_uct[i]
     battery, bought = int(found.battery_use_wh[i]), int(found.community_wh[i])
+    exported = int(found.export_wh[i])
+    sold = min(sold, exported)  # should the meter have been corrected to less
     return Usage(
         start_ms=int(found.edges_ms[i]),
         end_ms=int(found.edges_ms[i + 1]),
@@ -100,7 +102,7 @@ def _bucket(found: Statistics, i: int, paid: int, sold: int, earned: int) -> Usa
         bought=Part(bought, paid),
         supplier=Part(int(found.supplier_wh[i]), None if cost is None else cost - paid),
         sold=Part(sold, earned),
-        fed_in=Part(int(found.export_wh[i]) - sold, None if income is None else income - earned),
+        fed_in=Part(exported - sold, None if income is None else income - earned),
         saving_uct=found.saving_uct[i],
     )
 
