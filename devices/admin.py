@@ -99,7 +99,7 @@ class DeviceChannelAdmin(_OfDevices, ReadOnlyAdmin):
     """Points and what they feed."""
 
     titles = (_("Channel"), _("Channels"))
-    list_display = ("name", "device", "quantity", "measurement", "created_at")
+    list_display = ("name", "device", "quantity", "created_at")
     search_fields = ("name",)
     search_ids = ("device_id", "measurement_id")
     related = ("device", "measurement")
@@ -109,7 +109,7 @@ class DeviceChannelAdmin(_OfDevices, ReadOnlyAdmin):
     @admin.display(description=_("Quantity"))
     def quantity(self, channel: DeviceChannel) -> str:
         """Say what is measured."""
-        return channel.measurement.get_quantity_display()
+        return str(channel.measurement.get_quantity_display())
 
 
 @admin.register(DeviceKey)

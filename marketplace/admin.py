@@ -31,6 +31,7 @@ from marketplace.models.offers import OfferState, TradeState
 from marketplace.selectors.accounts import account_lines
 from marketplace.services.cash import cash_confirm, cash_refuse
 from marketplace.services.offers import offer_withdraw_by_operator
+from marketplace.services.trades import trade_reverse
 from myhouse.admin.base import ReadOnlyAdmin
 from myhouse.admin.columns import currency_of, energy_text, money_text
 from myhouse.admin.decisions import DecidingAdmin, Decision, ReasonForm
@@ -58,8 +59,6 @@ def _withdraw(offer: Offer, given: dict[str, Any], *, actor: Actor, now: datetim
 
 
 def _reverse(trade: Trade, given: dict[str, Any], *, actor: Actor, now: datetime) -> None:
-    from marketplace.services.trades import trade_reverse  # type: ignore[attr-defined]
-
     trade_reverse(trade_id=trade.pk, reason=given["reason"], actor=actor, now=now)
 
 

@@ -155,57 +155,73 @@ def _offer_figures(scope: StaffScope) -> list[Figure]:
     ]
 
 
+@dataclass(frozen=True)
+class _Drawn:
+    """What one of the two charts shows of each day."""
+
+    name: str
+    key: str
+    title: str
+    units: tuple[str, ...]
+    values: list[float]
+    texts: list[str]
+    total: str
+    least: float
+
+
 def _energy_chart(days: Sequence[TradedDay]) -> Chart:
-    texts = [formatting.energy(day.energy_wh, get_language()) for day in days]
-    total = formatting.energy(sum(day.energy_wh for day in days), get_language())
-    values = [float(day.energy_wh) for day in days]
-    return _chart("traded-energy", _("Energy traded by day"), ("Wh", "kWh", "MWh"), days, values, texts, total)
+    drawn = _Drawn(
+        name="traded-energy",
+        key="community",
+        title=_("Energy traded by day"),
+        units=("Wh", "kWh", "MWh"),
+        values=[float(day.energy_wh) for day in days],
+        texts=[formatting.energy(day.energy_wh, get_language()) for day in days],
+        total=formatting.energy(sum(day.energy_wh for day in days), get_language()),
+        least=1000.0,
+    )
+    return _chart(drawn, days)
 
 
 def _money_chart(days: Sequence[TradedDay], currency: str) -> Chart:
-    texts = [_money(day.total_uct, currency) for day in days]
-    total = _money(sum(day.total_uct for day in days), currency)
-    values = [day.total_uct / _UCT_PER_UNIT for day in days]
-    unit = formatting.SYMBOLS.get(currency, currency)
-    return _chart("traded-money", _("Paid for it by day"), (unit,), days, values, texts, total, least=1.0)
+    drawn = _Drawn(
+        name="traded-money",
+        key="grid-import",
+        title=_("Paid for it by day"),
+        units=(formatting.SYMBOLS.get(currency, currency),),
+        values=[day.total_uct / _UCT_PER_UNIT for day in days],
+        texts=[_money(day.total_uct, currency) for day in days],
+        total=_money(sum(day.total_uct for day in days), currency),
+        least=1.0,
+    )
+    return _chart(drawn, days)
 
 
-def _chart(
-    name: str,
-    title: str,
-    units: tuple[str, ...],
-    days: Sequence[TradedDay],
-    values: list[float],
-    texts: list[str],
-    total: str,
-    *,
-    least: float = 1000.0,
-) -> Chart:
+def _chart(drawn: _Drawn, days: Sequence[TradedDay]) -> Chart:
     ticks = [
-        Tick((index + 0.5) / DAYS, str(one.day.day), minor=one.day.day % 5 != 0)
+        Tick((index + 0.5) / DAYS, str(one.day.day), minor=one.day.day % 10 != 0)
         for index, one in enumerate(days)
         if one.day.day % 5 == 0 or one.day.day == 1
     ]
     rows = [
         Row((index + 0.5) / DAYS, date_format(one.day, "SHORT_DATE_FORMAT"), [text])
-        for index, (one, text) in enumerate(zip(days, texts, strict=True))
+        for index, (one, text) in enumerate(zip(days, drawn.texts, strict=True))
     ]
-    key = "community" if name == "traded-energy" else "grid-import"
     return bar_chart(
         BarInput(
-            name=name,
-            title=title,
-            units=units,
+            name=drawn.name,
+            title=drawn.title,
+            units=drawn.units,
             language=get_language() or "en",
-            above=[Layer(key, title, list(values))],
+            above=[Layer(drawn.key, drawn.title, [*drawn.values])],
             below=[],
             ticks=ticks,
-            keys=[KeyItem(key, title, total, 1)],
-            columns=[title],
+            keys=[KeyItem(drawn.key, drawn.title, drawn.total, 1)],
+            columns=[drawn.title],
             rows=rows,
             at_rest=_("Sum of the last %(n)s days") % {"n": DAYS},
             height=180,
-            least=least,
+            least=drawn.least,
         )
     )
 

@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from unfold.admin import ModelAdmin
 from unfold.views import ChangeList
 
-from myhouse.admin.columns import Column, columns_of
+from myhouse.admin.columns import Column, columns_of, name_of
 from myhouse.admin.scope import is_operator, scope_of
 from myhouse.admin.titles import titles_set
 from myhouse.models import Household
@@ -72,7 +72,7 @@ class ReadOnlyAdmin(ModelAdmin):  # type: ignore[misc] # the admin's look has no
 
     def name_of(self, row: Any) -> str:
         """Say which row it is, in questions and messages."""
-        return str(row)
+        return name_of(row)
 
     def rows_fill(self, rows: Iterable[Any]) -> None:
         """Read what the rows of a page show besides their own fields."""
@@ -101,7 +101,7 @@ class ReadOnlyAdmin(ModelAdmin):  # type: ignore[misc] # the admin's look has no
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """Show the operator everything and a manager his own communities."""
-        rows = super().get_queryset(request)
+        rows: QuerySet[Any] = super().get_queryset(request)
         if self.related:
             rows = rows.prefetch_related(*self.related)
         if is_operator(request):

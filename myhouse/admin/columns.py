@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import date, datetime
+from functools import partial
 from typing import Any
 
 from django.contrib.admin import display
-from django.db.models import DateField, DateTimeField, Field, ForeignKey, JSONField, Model
+from django.db.models import DateField, DateTimeField, Field, ForeignKey, Model
 from django.urls import NoReverseMatch, reverse
 from django.utils.formats import date_format
 from django.utils.html import format_html
+from django.utils.text import capfirst
 from django.utils.timezone import localtime
 from django.utils.translation import get_language
 
@@ -34,6 +36,13 @@ def columns_of(model: type[Model], amounts: tuple[str, ...]) -> dict[str, Column
     return shown
 
 
+def name_of(row: Model) -> str:
+    """Name a row: by what it calls itself, else by what it is and the end of its id."""
+    if type(row).__str__ is not Model.__str__:
+        return str(row)
+    return f"{capfirst(row._meta.verbose_name)} …{str(row.pk)[-6:]}"  # noqa: SLF001 - Django's own public name for it
+
+
 def linked(row: Model | None) -> str:
     """Write a row's name, leading to its page."""
     if row is None:
@@ -42,8 +51,8 @@ def linked(row: Model | None) -> str:
     try:
         url = reverse(f"admin:{meta.app_label}_{meta.model_name}_change", args=[row.pk])
     except NoReverseMatch:
-        return str(row)
-    return format_html('<a class="row-link" href="{}">{}</a>', url, str(row))
+        return name_of(row)
+    return format_html('<a class="row-link" href="{}">{}</a>', url, name_of(row))
 
 
 def money_text(amount: int | None, currency: str) -> str:
@@ -77,21 +86,21 @@ def _reader(field: Field[Any, Any], amounts: tuple[str, ...]) -> Column | None:
     name = field.name
     if name in amounts:
         return lambda row: _amount(row, getattr(row, name))
-    if name.endswith("_uct_kwh"):
-        return lambda row: formatting.price(getattr(row, name) / _WH_PER_KWH, currency_of(row), get_language())
-    if name.endswith("_uct"):
-        return lambda row: money_text(getattr(row, name), currency_of(row))
-    if name.endswith("_wh"):
-        return lambda row: energy_text(getattr(row, name))
-    if name.endswith("_w"):
-        return lambda row: formatting.power(getattr(row, name), get_language())
-    if isinstance(field, DateTimeField):
-        return lambda row: moment_text(getattr(row, name))
-    if isinstance(field, DateField):
-        return lambda row: _day_text(getattr(row, name))
-    if isinstance(field, ForeignKey) and not isinstance(field, JSONField):
-        return lambda row: linked(getattr(row, name))
+    for suffix, write in _BY_SUFFIX.items():
+        if name.endswith(suffix):
+            return partial(_written, name=name, write=write)
+    for kind, write_value in _BY_KIND.items():
+        if isinstance(field, kind):
+            return partial(_written_value, name=name, write=write_value)
     return None
+
+
+def _written(row: Any, *, name: str, write: Callable[[Any, Any], str]) -> str:
+    return write(getattr(row, name), row)
+
+
+def _written_value(row: Any, *, name: str, write: Callable[[Any], str]) -> str:
+    return write(getattr(row, name))
 
 
 def _day_text(day: date | None) -> str:
@@ -102,3 +111,17 @@ def _amount(row: Any, amount: int) -> str:
     """Write what is money on a money account and energy on an energy account."""
     asset = getattr(row, "asset", "") or row.account.asset
     return money_text(amount, currency_of(row)) if asset == "money" else energy_text(amount)
+
+
+# Whole numbers carry their unit in their name, everywhere in the product; the longer ending comes first.
+_BY_SUFFIX: dict[str, Callable[[Any, Any], str]] = {
+    "_uct_kwh": lambda value, row: formatting.price(value / _WH_PER_KWH, currency_of(row), get_language()),
+    "_uct": lambda value, row: money_text(value, currency_of(row)),
+    "_wh": lambda value, _row: energy_text(value),
+    "_w": lambda value, _row: formatting.power(value, get_language()),
+}
+_BY_KIND: dict[type[Field[Any, Any]], Callable[[Any], str]] = {
+    DateTimeField: moment_text,
+    DateField: _day_text,
+    ForeignKey: linked,
+}

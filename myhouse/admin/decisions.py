@@ -186,6 +186,8 @@ def _button(decision: Decision) -> Callable[..., HttpResponse]:
     """Make the page that decides about one row."""
 
     def decide_one(admin: DecidingAdmin, request: HttpRequest, object_id: str) -> HttpResponse:
+        if not admin.may_decide(request, decision):
+            raise PermissionDenied
         row = admin.get_object(request, unquote(object_id))
         if row is None:
             answer: HttpResponse = admin._get_obj_does_not_exist_redirect(request, admin.opts, object_id)  # noqa: SLF001 - as Django's own object pages answer

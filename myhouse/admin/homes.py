@@ -201,6 +201,6 @@ class UploadAdmin(ReadOnlyAdmin):
     search_fields = ("file_name",)
     search_households = ("household_id",)
     related = ("household",)
-    hidden = ("stored_path",)
+    hidden = ("stored_path", "digest")
     ordering = ("-created_at",)
     scope = {"household_id": "households"}
