@@ -19,7 +19,8 @@ class Schema(AutoSchema):
     def get_description(self) -> str:  # type: ignore[override] # spectacular's signature, which the stubs do not know
         """Add to the words of the view which scope a service token needs."""
         text: str = super().get_description()
-        if not self.get_auth():
+        auth = self.get_auth()
+        if "token" not in {name for one in auth for name in one}:
             return text
         scope = getattr(self.view, "scopes", {}).get(self.method)
         right = f"Service tokens need the scope `{scope.value}`." if scope else "Not for service tokens."

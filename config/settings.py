@@ -211,6 +211,11 @@ API_RATES = {
 API_EXAMPLES = ["myhouse.api.examples", "myhouse.api.notices", "devices.examples", "marketplace.api.examples"]
 SPECTACULAR_SETTINGS = {
     "SCHEMA_PATH_PREFIX": "/(api/v1/)?",
+    "APPEND_COMPONENTS": {
+        "securitySchemes": {
+            "deviceKey": {"type": "http", "scheme": "bearer", "description": "A device's key, shown when it is made."}
+        }
+    },
     "TITLE": "MyHouse API",
     "DESCRIPTION": "Times are ISO 8601 in UTC with milliseconds, energy whole Wh, money decimal strings beside their "
     "currency. Refusals are problem details (RFC 9457). Reads carry an ETag: send it as If-None-Match and get 304 "
@@ -225,6 +230,7 @@ SPECTACULAR_SETTINGS = {
         "ReferenceKind": "myhouse.models.tariffs.ReferenceKind",
         "ApplianceKind": "myhouse.api.appliances.COUNTED",
         "SeriesKind": ["gauge", "mean", "counter", "interval"],
+        "DeviceKind": "devices.models.DeviceKind",
         "PushingDeviceKind": ["http", "p1"],
         "ContractDirection": "myhouse.models.tariffs.Direction",
         "OfferKind": "marketplace.models.offers.OfferKind",

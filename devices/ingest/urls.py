@@ -2,6 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path
 
+import devices.ingest.description  # noqa: F401 says to the API's description what the views are
 from devices.ingest import views
 
 urlpatterns: list[URLPattern | URLResolver] = [

@@ -169,8 +169,11 @@ def operations_of(result: Document) -> Iterator[tuple[str, str, Document]]:
 
 def _refusals_of(path: str, method: str, operation: Document) -> Iterator[str]:
     yield from ("TooMany", "Unavailable")
-    if "token" in {name for one in operation.get("security", []) for name in one}:
-        yield from ("Unauthenticated", "Forbidden")
+    schemes = {name for one in operation.get("security", []) for name in one}
+    if schemes:
+        yield "Unauthenticated"
+    if "token" in schemes:
+        yield "Forbidden"
     if "{" in path:
         yield "NotFound"
     if method == "get":
