@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from marketplace.api import accounts, energy, offers, trades
+from marketplace.api import accounts, community, energy, offers, trades
 from marketplace.api.events import events
 
 _HOME = "households/<uuid:household_id>"
@@ -19,5 +19,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(f"{_HOME}/cash-orders/<uuid:order_id>", accounts.CashOrderView.as_view()),
     path(f"{_HOME}/sellable", energy.SellableView.as_view()),
     path(f"{_HOME}/energy-sources", energy.EnergySourcesView.as_view()),
+    path(f"{_HOME}/market", community.MarketStateView.as_view()),
+    path(f"{_HOME}/community-savings", community.CommunitySavingsView.as_view()),
     path(f"{_HOME}/events", events, name="api-events"),
 ]

@@ -185,7 +185,7 @@ class AccountsView(MarketView):
     @extend_schema(tags=TAG, responses=BalanceAnswer, summary="Read balance and accounts")
     def get(self, request: Request, household_id: uuid.UUID) -> Response:
         """Answer money and energy claims; no accounts before the first deposit or trade."""
-        found = balance_of(household=self.access.household, now=timezone.now())
+        found = balance_of(household=self.access.household, now=timezone.now(), community=self.community)
         return Response(
             {
                 "community": None if found.community is None else str(found.community.pk),

@@ -27,8 +27,8 @@ from myhouse.tariffs.money import money_text
 from telemetry.calendar import utc_datetime
 
 TAG = ["market"]
-SPAN = [
-    OpenApiParameter("unit", str, enum=UNITS, default="day"),
+_SPAN = [
+    OpenApiParameter("unit", str, enum=UNITS, default="day", description="What the span is."),
     OpenApiParameter("start", date, description="A day of the span (of a range its first); today if left out."),
     OpenApiParameter("end", date, description="Of a range the first day not counted."),
     OpenApiParameter("step", str, enum=STEPS, description="Buckets; by the span if left out."),
@@ -141,7 +141,7 @@ class EnergySourcesView(HouseholdView):
 
     @extend_schema(
         tags=TAG,
-        parameters=SPAN,
+        parameters=_SPAN,
         responses=EnergySourcesAnswer,
         summary="Own, battery, neighbours, supplier: energy and money of a span",
     )

@@ -233,26 +233,23 @@ _ENERGY_SOURCES = {
     "total": _USAGE,
     "buckets": [_USAGE],
 }
-_SAVINGS = {
-    "community": _COMMUNITY,
-    "name": "Sonnenhof",
-    "currency": "EUR",
-    "start": "2026-11-01",
-    "end": "2026-12-01",
+_SAVED = {
     "traded_wh": 412_300,
     "paid": "86.583",
     "buyers_saved": "44.9407",
     "sellers_gained": "53.1867",
     "saved": "98.1274",
-    "days": [
-        {
-            "start": "2026-11-01",
-            "traded_wh": 13_720,
-            "paid": "2.88",
-            "buyers_saved": "1.49668",
-            "sellers_gained": "1.76988",
-        }
-    ],
+}
+_SAVINGS = {
+    "community": _COMMUNITY,
+    "name": "Sonnenhof",
+    "currency": "EUR",
+    "unit": "month",
+    "start": "2026-11-01",
+    "end": "2026-12-01",
+    "step": "month",
+    **_SAVED,
+    "buckets": [{"start": "2026-10-31T23:00:00.000Z", "end": "2026-11-30T23:00:00.000Z", **_SAVED}],
 }
 _MARKET = {
     "community": _COMMUNITY,
@@ -262,6 +259,7 @@ _MARKET = {
     "offered_wh": 31_400,
     "cheapest_per_kwh": "0.18",
     "trades_today": 12,
+    "traded_today_wh": 18_250,
 }
 _EVENTS = (
     "retry: 2000\n"
@@ -308,5 +306,7 @@ EXAMPLES: dict[str, Example] = {
     ),
     "households_sellable_retrieve": Example(_SELLABLE),
     "households_energy_sources_list": Example(_ENERGY_SOURCES),
+    "households_market_retrieve": Example(_MARKET),
+    "households_community_savings_list": Example(_SAVINGS),
     "households_events": Example(_EVENTS),
 }

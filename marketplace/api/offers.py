@@ -172,7 +172,7 @@ class BookView(MarketView):
             cursor=data.get("cursor"),
             limit=data["limit"],
         )
-        found = book_page(household=self.access.household, query=query, now=timezone.now())
+        found = book_page(household=self.access.household, query=query, now=timezone.now(), community=self.community)
         rows = [offer_json(line, self.currency) for line in found.lines]
         return Response({"results": rows, "next_cursor": found.next_cursor})
 
@@ -281,7 +281,9 @@ class OfferView(MarketView):
         return self._answer(offer_id)
 
     def _answer(self, offer_id: uuid.UUID) -> Response:
-        line = offer_for(household=self.access.household, offer_id=offer_id, now=timezone.now())
+        line = offer_for(
+            household=self.access.household, offer_id=offer_id, now=timezone.now(), community=self.community
+        )
         return Response(offer_json(line, self.currency))
 
 

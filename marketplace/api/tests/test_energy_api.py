@@ -9,7 +9,7 @@ import pytest
 from marketplace.api.tests.asking import Program
 from marketplace.services.claims import claims_use
 from marketplace.tests.factories import EURO, traders
-from myhouse.models import Membership
+from myhouse.models import CommunityMembership, Membership
 from myhouse.models.households import Role
 from myhouse.tests.factories import NOW
 
@@ -119,3 +119,39 @@ def test_refuses_a_span_that_is_none(market, ask):
     program = Program(market[0])
 
     assert program.wrong_field(program.get("energy-sources", **ask)) == next(iter(ask))
+
+
+def test_the_community_sees_what_trading_saved(used):
+    found = Program(used[0]).read("community-savings", unit="day", start="2026-06-15")
+
+    # 500 Wh used at 20 instead of 32 ct, 600 Wh delivered at 20 instead of 8 ct.
+    assert (found["traded_wh"], found["paid"]) == (500, "0.10")
+    assert (found["buyers_saved"], found["sellers_gained"], found["saved"]) == ("0.06", "0.072", "0.132")
+    assert [(one["start"], one["saved"]) for one in found["buckets"]] == [("2026-06-14T22:00:00.000Z", "0.132")]
+    assert len(Program(used[1]).read("community-savings", unit="year")["buckets"]) == 12
+
+
+def test_the_market_of_now_is_told_in_numbers(market):
+    market[1].buys(market[0].offers_stored(1_000, EURO // 4), 400)
+
+    found = Program(market[1]).read("market")
+
+    assert (found["open_offers"], found["offered_wh"], found["cheapest_per_kwh"]) == (1, 600, "0.25")
+    assert (found["trades_today"], found["traded_today_wh"]) == (1, 400)
+
+
+def test_who_has_no_community_has_no_market(market):
+    CommunityMembership.objects.filter(household=market[0].household).delete()
+    program = Program(market[0])
+
+    assert program.get("market").status_code == 404
+    assert program.get("community-savings").status_code == 404
+    assert program.read("offers")["results"] == []
+    assert program.read("accounts")["community"] is None
+    assert program.post("offers", {"kind": "stored", "energy_wh": 1, "total": "1"}).status_code == 422
+
+
+def test_refuses_a_step_that_savings_are_not_told_by(market):
+    program = Program(market[0])
+
+    assert program.wrong_field(program.get("community-savings", step="hour")) == "step"
