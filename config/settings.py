@@ -208,7 +208,13 @@ API_RATES = {
     "anonymous": 30,
 }
 # Modules with the examples of the API's description.
-API_EXAMPLES = ["myhouse.api.examples", "myhouse.api.notices", "devices.examples", "marketplace.api.examples"]
+API_EXAMPLES = [
+    "myhouse.api.examples",
+    "myhouse.api.examples_energy",
+    "myhouse.api.notices",
+    "devices.examples",
+    "marketplace.api.examples",
+]
 SPECTACULAR_SETTINGS = {
     "SCHEMA_PATH_PREFIX": "/(api/v1/)?",
     "APPEND_COMPONENTS": {
@@ -258,7 +264,7 @@ SPECTACULAR_SETTINGS = {
 UNFOLD = operators.LOOK
 
 # What upper floors hand to lower ones, by dotted path (docs/adr/0003).
-DASHBOARD_PANELS: list[str] = []
+DASHBOARD_PANELS = ["marketplace.panels.household_panel"]
 OPERATOR_PANELS: list[str] = [
     "marketplace.overview.operator_panel",
     "devices.overview.operator_panel",

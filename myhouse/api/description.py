@@ -212,6 +212,6 @@ def _parameter_say(parameter: Document, known: Parameter | None, example: Exampl
 def _example_put(content: Document, value: Any) -> None:
     """An object for JSON, a text for all else; each media type takes what fits it."""
     for media_type, media in content.items():
-        is_json = media_type.endswith("json")
+        is_json = media_type.endswith(("/json", "+json"))
         if value is not None and (is_json or media_type.startswith("text/")) and is_json != isinstance(value, str):
             media["example"] = value

@@ -28,7 +28,7 @@ def contents(operation):
 
 
 def is_text(media_type):
-    return media_type.endswith("json") or media_type.startswith("text/")
+    return media_type.endswith(("/json", "+json")) or media_type.startswith("text/")
 
 
 def test_names_each_operation_once(operations):
