@@ -245,6 +245,7 @@ SPECTACULAR_SETTINGS = {
         "MeterSide": "marketplace.models.offers.Side",
         "TradeSide": ["bought", "sold"],
         "TransferKind": "marketplace.models.ledger.TransferKind",
+        "SavingsStep": ["day", "week", "month", "year"],
         "CashState": "marketplace.models.ledger.CashState",
         "CashDirection": "marketplace.models.ledger.CashDirection",
     },
