@@ -237,6 +237,7 @@ SPECTACULAR_SETTINGS = {
         "ApplianceKind": "myhouse.api.appliances.COUNTED",
         "SeriesKind": ["gauge", "mean", "counter", "interval"],
         "DeviceKind": "devices.models.DeviceKind",
+        "StatisticsStep": "myhouse.statistics.span.STEPS",
         "PushingDeviceKind": ["http", "p1"],
         "ContractDirection": "myhouse.models.tariffs.Direction",
         "OfferKind": "marketplace.models.offers.OfferKind",
