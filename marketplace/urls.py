@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver
 
-from marketplace.views import balance, book, buying, selling, trades
+from marketplace.views import balance, book, buying, community, selling, trades
 
 urlpatterns: list[URLPattern | URLResolver] = [
     *book.urlpatterns,
@@ -10,4 +10,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
     *buying.urlpatterns,
     *trades.urlpatterns,
     *balance.urlpatterns,
+    *community.urlpatterns,
 ]

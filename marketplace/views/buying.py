@@ -91,7 +91,7 @@ def offer_price(request: HttpRequest, household_id: uuid.UUID, offer_id: uuid.UU
     try:
         line = offer_for(household=place.household, offer_id=offer_id, now=place.now, community=place.community)
     except NotFound:
-        if not request.htmx:
+        if not getattr(request, "htmx", None):
             raise
         return render(request, "marketplace/offer_price.html", {"gone": True})
     form = BuyForm(request.GET)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
@@ -16,10 +17,11 @@ from myhouse.charts.bars import BarInput, bar_chart
 from myhouse.charts.model import Chart, KeyItem, Layer, Row, Tick
 
 if TYPE_CHECKING:
+    from marketplace.selectors.community import Savings
     from marketplace.selectors.sellable import Sellable
 
 ENERGY_UNITS = ("Wh", "kWh", "MWh", "GWh")
-SLOTS_PER_HOUR = 4
+UCT_PER_UNIT = 100_000_000
 
 
 def surplus_chart(*, sellable: Sellable, zone: str) -> Chart | None:
@@ -74,53 +76,105 @@ def _hours(sellable: Sellable, zone: str) -> list[tuple[datetime, int, int]]:
     return list(hours.values())
 
 
-def community_chart(
-    *,
-    title: str,
-    days: Sequence[date],
-    traded_wh: Sequence[int],
-    saved_uct: Sequence[int],
-    currency: str,
-    monthly: bool,
-    link: Callable[[date], str] | None = None,
-) -> Chart:
-    """Draw what neighbours supplied each other by days (or months), with what it saved in the read-out."""
+@dataclass(frozen=True)
+class Drawn:
+    """What a community's charts are drawn from: the days (or months) and the savings of each; `link` opens a month."""
+
+    title: str
+    days: list[date]
+    savings: list[Savings]
+    currency: str
+    link: Callable[[date], str] | None = None
+
+    @property
+    def monthly(self) -> bool:
+        """Whether each bar is a month."""
+        return self.link is not None
+
+    def ticks(self) -> list[Tick]:
+        """Name the days or months under the bars."""
+        count = len(self.days)
+        return [_day_tick(day, (index + 0.5) / count, monthly=self.monthly) for index, day in enumerate(self.days)]
+
+    def rows(self, cells: Sequence[list[str]]) -> list[Row]:
+        """Return the table under the chart."""
+        count = len(self.days)
+        return [
+            Row(
+                (index + 0.5) / count,
+                _bucket_title(day, monthly=self.monthly),
+                cells[index],
+                self.link(day) if self.link else "",
+            )
+            for index, day in enumerate(self.days)
+        ]
+
+
+def traded_chart(drawn: Drawn) -> Chart:
+    """Draw what neighbours supplied each other by days (or months); what was paid for it is in the read-out."""
     language = get_language() or "en"
-    count = len(days)
-    titles = [_("From neighbours"), _("Saved together")]
-    rows = [
-        Row(
-            (index + 0.5) / count,
-            _bucket_title(day, monthly=monthly),
-            [formatting.energy(traded_wh[index], language), formatting.money(saved_uct[index], currency, language)],
-            link(day) if link else "",
-        )
-        for index, day in enumerate(days)
+    titles = [_("From neighbours"), _("Paid for it")]
+    cells = [
+        [formatting.energy(one.traded_wh, language), formatting.money(one.paid_uct, drawn.currency, language)]
+        for one in drawn.savings
     ]
-    ticks = [
-        Tick((index + 0.5) / count, date_format(day, "M"), minor=day.month % 2 == 0)
-        if monthly
-        else Tick((index + 0.5) / count, str(day.day), minor=day.day % 5 != 0 and day.day != 1)
-        for index, day in enumerate(days)
+    total, paid = sum(one.traded_wh for one in drawn.savings), sum(one.paid_uct for one in drawn.savings)
+    return bar_chart(
+        BarInput(
+            name="traded",
+            title=drawn.title,
+            units=ENERGY_UNITS,
+            language=language,
+            above=[Layer("community", titles[0], [float(one.traded_wh) for one in drawn.savings])],
+            below=[],
+            ticks=drawn.ticks(),
+            keys=[
+                KeyItem("community", titles[0], formatting.energy(total, language), 1),
+                KeyItem("price", titles[1], formatting.money(paid, drawn.currency, language), 2),
+            ],
+            columns=titles,
+            rows=drawn.rows(cells),
+            at_rest=_("Sums of the time shown; move over the chart to read a part"),
+            height=170,
+        )
+    )
+
+
+def saved_chart(drawn: Drawn) -> Chart:
+    """Draw what buyers saved and sellers gained against their suppliers, by days (or months)."""
+    language = get_language() or "en"
+    titles = [_("Buyers saved"), _("Sellers gained")]
+    amounts = [(one.buyers_saved_uct, one.sellers_gained_uct) for one in drawn.savings]
+    cells = [[formatting.money(amount, drawn.currency, language) for amount in pair] for pair in amounts]
+    sums = [formatting.money(sum(pair[side] for pair in amounts), drawn.currency, language) for side in (0, 1)]
+    flows = ("community", "grid-export")
+    layers = [
+        Layer(key, titles[side], [max(pair[side], 0) / UCT_PER_UNIT for pair in amounts])
+        for side, key in enumerate(flows)
     ]
     return bar_chart(
         BarInput(
-            name="community",
-            title=title,
-            units=ENERGY_UNITS,
+            name="saved",
+            title=drawn.title,
+            units=(formatting.SYMBOLS.get(drawn.currency, drawn.currency),),
             language=language,
-            above=[Layer("community", titles[0], [float(value) for value in traded_wh])],
+            above=layers,
             below=[],
-            ticks=ticks,
-            keys=[
-                KeyItem("community", titles[0], formatting.energy(sum(traded_wh), language), 1),
-                KeyItem("price", titles[1], formatting.money(sum(saved_uct), currency, language), 2),
-            ],
+            ticks=drawn.ticks(),
+            keys=[KeyItem(key, titles[side], sums[side], side + 1) for side, key in enumerate(flows)],
             columns=titles,
-            rows=rows,
+            rows=drawn.rows(cells),
             at_rest=_("Sums of the time shown; move over the chart to read a part"),
+            height=170,
+            least=0.1,
         )
     )
+
+
+def _day_tick(day: date, at: float, *, monthly: bool) -> Tick:
+    if monthly:
+        return Tick(at, date_format(day, "M"), minor=day.month % 2 == 0)
+    return Tick(at, str(day.day), minor=day.day % 5 != 0 and day.day != 1)
 
 
 def _bucket_title(day: date, *, monthly: bool) -> str:

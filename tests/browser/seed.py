@@ -29,9 +29,11 @@ from myhouse.services.tariffs import contract_create
 from telemetry.live import live_put
 from telemetry.model import Batch, Kind, Quality, Reading
 from telemetry.services import days_seal, history_write, quarters_refresh, readings_write
+from tests.browser.seed_market import market
 
 ZONE, CURRENCY = "Europe/Berlin", "EUR"
 EMAIL, PASSWORD = "home@example.org", "sun on the roof 7"
+STREET_EMAIL = "street@example.org"
 DAYS = 400
 QUARTER_MS = 900_000
 LIVE_MS = 10_000
@@ -169,11 +171,12 @@ def main_home(owner: User, community: Community, since: datetime, now: datetime)
         name="Linden Lane 7",
         time_zone=ZONE,
         currency=CURRENCY,
-        community=community,
+        community=None,
         actor=SYSTEM,
         now=now,
         since=since,
     )
+    household_join_community(household=home, community=community, starts_at=since, actor=SYSTEM, now=now)
     now_ms = int(now.timestamp() * 1000)
     starts = np.arange(
         int(since.timestamp() * 1000) // QUARTER_MS * QUARTER_MS, now_ms - QUARTER_MS, QUARTER_MS, dtype=np.int64
@@ -219,8 +222,9 @@ def main_home(owner: User, community: Community, since: datetime, now: datetime)
     return {"household": str(home.pk), "live": live}
 
 
-def neighbours(owner: User, community: Community, since: datetime, now: datetime) -> None:
+def neighbours(owner: User, community: Community, since: datetime, now: datetime) -> list[Household]:
     """Three further homes whose grid connections report."""
+    homes = []
     times = np.arange(int(now.timestamp() * 1000) - 3_600_000, int(now.timestamp() * 1000), LIVE_MS, dtype=np.int64)
     for number, size in ((5, 0.7), (9, 1.1), (11, 0.9)):
         home = household_create(
@@ -236,6 +240,8 @@ def neighbours(owner: User, community: Community, since: datetime, now: datetime
         household_join_community(household=home, community=community, starts_at=since, actor=SYSTEM, now=now)
         point = metering_point_create(household=home, role="grid", name="Grid meter", actor=SYSTEM, now=now)
         gauge(point, "power", since, times, load_w(times, size) - sun_w(times, 2_600 * size), now)
+        homes.append(home)
+    return homes
 
 
 def main() -> None:
@@ -243,9 +249,7 @@ def main() -> None:
     now = datetime.now(UTC)
     since = (now - timedelta(days=DAYS)).replace(hour=0, minute=0, second=0, microsecond=0)
     owner = user_sign_up(email=EMAIL, password=PASSWORD, name="Owner of no. 7", language="en", now=now)
-    other = user_sign_up(
-        email="street@example.org", password=PASSWORD, name="Owner of the others", language="en", now=now
-    )
+    other = user_sign_up(email=STREET_EMAIL, password=PASSWORD, name="Owner of the others", language="en", now=now)
     community = community_create(
         name="Linden Lane",
         currency=CURRENCY,
@@ -258,10 +262,13 @@ def main() -> None:
     )
     prices(since, now)
     told = main_home(owner, community, since, now)
-    neighbours(other, community, since, now)
+    street = neighbours(other, community, since, now)
     now_ms = int(now.timestamp() * 1000)
     days_seal(now_ms=now_ms)
     quarters_refresh(now_ms=now_ms)
+    home = Household.objects.get(pk=told["household"])
+    told["live"] |= market(community=community, home=home, street=street, since=since, now=now)
+    told |= {"street_email": STREET_EMAIL, "street": [str(one.pk) for one in street], "community": str(community.pk)}
     print(json.dumps({**told, "email": EMAIL, "password": PASSWORD}))
 
 
