@@ -14,7 +14,10 @@ from django.contrib.auth import get_user_model
 
 from config.demo.contracts import EMISSION_NAME, PRICE_NAME, SOURCE, market_days
 from config.demo.history import Progress, history_fill
+from config.demo.market import market_fill
 from config.demo.people import LOOPBACK, community_move, community_settle, community_settled
+from config.demo.street import street_of
+from config.demo.trading import Step, trading_step
 from devices.simulator.calendar import day_number
 from devices.simulator.checkpoint import spec_read, spec_write
 from devices.simulator.community import MOST_HOMES, Spec
@@ -61,6 +64,7 @@ def demo_fill(
         community_settle(spec=spec, base_port=base_port, begins_at=begins_at, now=now)
     references_extend(now=now)
     count = _history(spec, base_port, now, progress or _Teller(say))
+    market_fill(spec=spec, now=now)
     say(f"The demo community has {spec.homes} homes and {count:,} readings since {spec.origin}.")
 
 
@@ -76,8 +80,16 @@ def demo_catch_up(*, now: datetime, say: Say = print, progress: Progress | None 
         known = _ports_ensure(*known, now)
     references_extend(now=now)
     count = _history(*known, now, progress or _Teller(say, quiet_until=10))
+    market_fill(spec=known[0], now=now)
     if count:
         say(f"The demo has caught up: {count:,} readings.")
+
+
+def market_step(*, now: datetime) -> Step:
+    """Let the demo's neighbours trade for a minute; nothing without a demo."""
+    known = demo_spec()
+    street = street_of(known[0], now=now) if known is not None else None
+    return trading_step(street, now=now) if street is not None else Step()
 
 
 def demo_spec() -> tuple[Spec, int] | None:

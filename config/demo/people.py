@@ -111,7 +111,11 @@ def community_settle(*, spec: Spec, base_port: int, begins_at: datetime, now: da
 
 
 def _account(role: str, name: str, now: datetime) -> User:
-    return user_sign_up(email=ROLES[role], password=password_make(), name=name, language="en", now=now)
+    """A login; what the market tells of the time before is not news to it, so it is told nothing yet."""
+    user = user_sign_up(email=ROLES[role], password=password_make(), name=name, language="en", now=now)
+    user.told_on_page = user.told_by_mail = False
+    user.save(update_fields=["told_on_page", "told_by_mail"])
+    return user
 
 
 def _home_settle(settlers: _Settlers, home: Home) -> None:
@@ -147,6 +151,9 @@ def _owner(settlers: _Settlers, home: Home) -> User:
         None,
         name=home.name,
         name_shown_to_neighbours=True,
+        # Nobody reads them.
+        told_on_page=False,
+        told_by_mail=False,
         created_at=settlers.now,
     )
     return user
