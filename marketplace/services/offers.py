@@ -21,10 +21,11 @@ from marketplace.services.sellable import (
     AHEAD,
     FRESH_TO_OFFER,
     QUARTER,
-    sellable_refresh,
     slots_end,
     slots_offer,
+    slots_refresh,
     stored_offer,
+    stored_refresh,
 )
 from myhouse import formatting
 from myhouse.documents.atomic import after_commit, atomic
@@ -81,7 +82,7 @@ def offer_create(
         window = _window_check(window, now)
     elif kind != OfferKind.STORED:
         raise UnableToOffer(_("Choose stored energy or expected surplus: stored, window."), field="kind")
-    _refresh_if_old(household, now)
+    _refresh_if_old(household, kind, now)
     start, end = window or (NOW_SLOT, FOREVER)
     offer = Offer(
         community=community,
@@ -236,13 +237,17 @@ def _window_check(window: Window | None, now: datetime) -> Window:
     return utc_datetime(utc_ms(start)), utc_datetime(utc_ms(end))
 
 
-def _refresh_if_old(household: Household, now: datetime) -> None:
+def _refresh_if_old(household: Household, kind: str, now: datetime) -> None:
     """See that the rows an offer is made on are of now, also while no worker runs."""
+    rows = SellableEnergy.objects.filter(household_id=household.pk)
+    if kind == OfferKind.STORED:
+        if not rows.filter(slot_start=NOW_SLOT, refreshed_at__gte=now - FRESH_TO_OFFER).exists():
+            stored_refresh(household_ids=[household.pk], now=now)
+        return
+    # A forecast changes only when a quarter-hour is over, and is then written for one more at its end.
     last = utc_datetime((utc_ms(now) // QUARTER_MS + 1) * QUARTER_MS) + AHEAD - QUARTER
-    rows = SellableEnergy.objects.filter(household_id=household.pk, slot_start__in=[NOW_SLOT, last])
-    fresh = {row.slot_start for row in rows if row.slot_start == last or row.refreshed_at >= now - FRESH_TO_OFFER}
-    if len(fresh) < 2:
-        sellable_refresh(household=household, now=now)
+    if not rows.filter(slot_start=last).exists():
+        slots_refresh(household_ids=[household.pk], now=now)
 
 
 @atomic

@@ -16,7 +16,7 @@ from marketplace.models import SellableEnergy
 from marketplace.models.offers import NOW_SLOT
 from marketplace.rules.forecast import DAYS, QUARTERS_PER_DAY, battery_content, expected_surplus
 from myhouse.documents.atomic import atomic
-from myhouse.documents.rows import row_change
+from myhouse.documents.rows import row_change, rows_insert
 from myhouse.models import CommunityMembership, Household
 from myhouse.selectors.grid import BatteryState, battery_states, grid_quarters, producer_ids
 from telemetry.calendar import utc_datetime, utc_ms
@@ -33,6 +33,7 @@ _HISTORY_MS = (DAYS + 2) * QUARTERS_PER_DAY * QUARTER_MS
 _KEPT = timedelta(days=4)
 HOUSEHOLDS_PER_RUN = 100
 _HOUSEHOLDS_AT_ONCE = 20
+_ROWS_AT_ONCE = _SLOTS
 
 
 def sellable_refresh(*, household: Household, now: datetime) -> None:
@@ -190,7 +191,8 @@ def _slots_write(expected: dict[uuid.UUID, list[int]], first: datetime, now: dat
                 row.expected_wh, row.refreshed_at = energy, now
                 changed.append(row)
     SellableEnergy.objects.bulk_update(changed, ["expected_wh", "refreshed_at"], batch_size=100)
-    SellableEnergy.objects.bulk_create(new, batch_size=500)
+    for start in range(0, len(new), _ROWS_AT_ONCE):
+        rows_insert(new[start : start + _ROWS_AT_ONCE])
     SellableEnergy.objects.filter(
         household_id__in=households, slot_start__gt=NOW_SLOT, slot_start__lt=now - _KEPT
     ).delete()
