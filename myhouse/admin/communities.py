@@ -7,6 +7,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
+from django.contrib.admin.widgets import AutocompleteSelect
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
@@ -15,7 +16,6 @@ from django.utils import timezone
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import (
-    UnfoldAdminAutocompleteWidget,
     UnfoldAdminEmailInputWidget,
     UnfoldAdminSelectWidget,
     UnfoldAdminTextInputWidget,
@@ -88,7 +88,8 @@ class HouseholdForm(forms.Form):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         """Look households up while one types, instead of listing them all."""
         super().__init__(*args, **kwargs)
-        widget = UnfoldAdminAutocompleteWidget(CommunityMembership._meta.get_field("household"), admin.site)  # noqa: SLF001 - Django's own public name for it
+        joined = CommunityMembership._meta.get_field("household")  # noqa: SLF001 - Django's own public name for it
+        widget = AutocompleteSelect(joined, admin.site)
         widget.choices = self.fields["household"].choices  # type: ignore[attr-defined] # a field of choices has them
         self.fields["household"].widget = widget
 
