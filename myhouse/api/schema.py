@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 from django.urls import path
+from django.utils.translation import get_language
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from drf_spectacular.generators import SchemaGenerator
+from drf_spectacular.utils import extend_schema
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from myhouse.api.gate import ApiView
+from myhouse.scopes import CLOSED
 
 
 class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call] # spectacular
@@ -30,11 +39,23 @@ class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-ca
         return {self.name: [scope.value] if scope else []}
 
 
-class SchemaView(SpectacularAPIView):
+@cache
+def schema_made(language: str) -> Any:
+    """Make the document once per process and language: it costs a second and never changes."""
+    return SchemaGenerator().get_schema(request=None, public=True)  # type: ignore[no-untyped-call] # spectacular
+
+
+class SchemaView(ApiView, SpectacularAPIView):
     """The OpenAPI document; public, as it holds nothing of anybody."""
 
+    scopes = CLOSED
     permission_classes = [AllowAny]
     authentication_classes: list[Any] = []
+
+    @extend_schema(exclude=True)
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Return the document as YAML or JSON, as is asked for."""
+        return Response(schema_made(get_language() or "en"))
 
 
 class DocsView(SpectacularSwaggerSplitView):

@@ -23,6 +23,22 @@ def test_describes_itself():
     assert b"/api/v1/households/{household_id}/appliances" in schema.content
 
 
+def test_makes_the_description_once_and_answers_304_to_who_has_it(django_assert_num_queries):
+    first = Client().get(reverse("api-schema"))
+
+    with django_assert_num_queries(0):
+        again = Client().get(reverse("api-schema"), headers={"If-None-Match": first.headers["ETag"]})
+
+    assert (again.status_code, again.content) == (304, b"")
+
+
+def test_nothing_asked_of_the_description_reaches_its_headers():
+    answer = Client().get(reverse("api-schema") + "?version=%0d%0aX-Evil:1&lang=%0d%0a")
+
+    assert answer.status_code == 200
+    assert "X-Evil" not in str(answer.headers)
+
+
 def test_the_documentation_page_loads_nothing_from_elsewhere_and_nothing_inline():
     page = Client().get(reverse("api-docs"))
     script = Client().get(re.findall(r'<script src="([^"]+)"', page.content.decode())[-1].replace("&amp;", "&"))
