@@ -28,7 +28,7 @@ from myhouse.documents.idempotency import UnableToRunTwice, once
 from myhouse.documents.services import SYSTEM
 from myhouse.errors import UnableTo
 from myhouse.models import Household
-from myhouse.tests.factories import NOW, CommunityMembershipFactory, home
+from myhouse.tests.factories import NOW, CommunityMembershipFactory, HouseholdFactory
 
 PROCESSES = 8
 BUYERS = 200
@@ -168,10 +168,10 @@ def asked(household):
 
 
 def buyers_of(community, count):
-    """Neighbours with nothing but money."""
+    """Neighbours with nothing but money, and nobody who could be told."""
     result = []
     for _number in range(count):
-        _user, household = home()
+        household = HouseholdFactory()
         CommunityMembershipFactory(household=household, community=community)
         deposit(household, community, EURO)
         result.append(str(household.pk))
