@@ -1,0 +1,138 @@
+"""The quick start is run as it is printed, and the event stream heard, on a real installation."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from queue import Queue
+
+import httpx
+import pytest
+
+from bench.serving import ROOT, Served, serving
+
+pytestmark = [pytest.mark.processes, pytest.mark.slow, pytest.mark.xdist_group("serve")]
+SMALL = {"MYHOUSE_DEMO_HOMES": "4", "MYHOUSE_DEMO_DAYS": "8"}
+
+
+@pytest.fixture(scope="module")
+def served() -> Iterator[Served]:
+    path = Path(tempfile.mkdtemp(prefix="mh-"))
+    with serving(var=path / "var", environment=SMALL) as one:
+        yield one
+    shutil.rmtree(path, ignore_errors=True)
+
+
+def client_of(served: Served, role: str) -> httpx.Client:
+    email, password = served.logins[role]
+    login = {"email": email, "password": password, "name": "test"}
+    token = httpx.post(f"{served.url}/api/v1/tokens", json=login).raise_for_status().json()["token"]
+    return httpx.Client(
+        base_url=f"{served.url}/api/v1/", headers={"Authorization": f"Bearer {token}"}, timeout=httpx.Timeout(30)
+    )
+
+
+def test_the_quick_start_runs_as_it_is_printed(served: Served) -> None:
+    text = (ROOT / "docs" / "quick-start.md").read_text(encoding="utf-8")
+    program = "\n".join(re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL))
+    _email, password = served.logins["household"]
+
+    done = subprocess.run(
+        [sys.executable, "-"],
+        input=program,
+        env={**os.environ, "MYHOUSE_URL": served.url, "MYHOUSE_PASSWORD": password},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    for said in ("imported yesterday:", "offered:", "bought:", "heard of it:", "->"):
+        assert said in done.stdout, done.stdout
+
+
+class Listener(threading.Thread):
+    """Keeps every event of a stream with the time it came."""
+
+    def __init__(self, client: httpx.Client, home: str) -> None:
+        super().__init__(daemon=True)
+        self.client, self.home = client, home
+        self.events: Queue[tuple[float, str, dict]] = Queue()
+        self.ended_cleanly = False
+
+    def run(self) -> None:
+        name = ""
+        with self.client.stream("GET", f"{self.home}/events") as stream:
+            for line in stream.iter_lines():
+                if line.startswith("event: "):
+                    name = line.removeprefix("event: ")
+                elif line.startswith("data: "):
+                    self.events.put((time.monotonic(), name, json.loads(line.removeprefix("data: "))))
+        self.ended_cleanly = True
+
+    def heard(self, name: str, of: str) -> float:
+        """Return when an event of this name that says `of` came."""
+        while True:
+            at, found, data = self.events.get(timeout=10)
+            if found == name and of in json.dumps(data):
+                return at
+
+
+def sender(client: httpx.Client, home: str) -> str:
+    """Register a device with a meter of its own; return its key."""
+    point = client.post(f"{home}/metering-points", json={"role": "consumer", "name": "Kettle"}).raise_for_status()
+    device = {
+        "household": home.rpartition("/")[2],
+        "metering_point": point.json()["id"],
+        "name": "Kettle meter",
+        "kind": "http",
+        "external_id": "kettle",
+    }
+    made = client.post("devices", json=device).raise_for_status().json()
+    return made["key"]
+
+
+def post(served: Served, key: str, watts: float) -> int:
+    packet = {
+        "version": 1,
+        "property": "home",
+        "reading_ts": int(time.time() * 1000),
+        "device_id": "kettle",
+        "points": [{"name": "power", "value": watts, "unit": "W"}],
+    }
+    answer = httpx.post(f"{served.url}/ingest/packets", json=packet, headers={"Authorization": f"Bearer {key}"})
+    return answer.status_code
+
+
+def test_a_reading_reaches_two_programs_within_a_second_and_streams_end_with_the_server(served: Served) -> None:
+    client = client_of(served, "household")
+    home = f"households/{client.get('households').raise_for_status().json()['results'][0]['id']}"
+    key = sender(client, home)
+    listeners = [Listener(client_of(served, "household"), home) for _program in range(2)]
+    for listener in listeners:
+        listener.start()
+        listener.heard("hello", home.rpartition("/")[2])
+    assert post(served, key, 1_500.0) == 200  # the first one binds the device's point to its meter
+
+    began = time.monotonic()
+    assert post(served, key, 2_345.5) == 200
+    took = [listener.heard("readings", "2345.5") - began for listener in listeners]
+    served.process.send_signal(signal.SIGINT)
+    served.process.wait(20)
+    for listener in listeners:
+        listener.join(5)
+
+    assert max(took) < 1
+    assert [listener.ended_cleanly for listener in listeners] == [True, True]
+    assert "running task" not in served.text()
