@@ -34,12 +34,20 @@ _SECRET_TEXTS = (
 def secrets_hide(_logger: Any, _method: str, event: dict[str, Any]) -> dict[str, Any]:
     """Replace what looks like a secret, by the field's name or by its shape within a text."""
     event.pop("color_message", None)  # the web server's second copy of its text
-    for name, value in event.items():
-        if _SECRET_NAMES.search(name):
-            event[name] = HIDDEN
-        elif isinstance(value, str):
-            event[name] = text_hide(value)
-    return event
+    return {name: _hidden(name, value) for name, value in event.items()}
+
+
+def _hidden(name: str, value: Any) -> Any:
+    if _SECRET_NAMES.search(name):
+        return HIDDEN
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    if isinstance(value, dict):
+        return {str(key): _hidden(str(key), inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_hidden("", inner) for inner in value]
+    # Anything else (a request, an exception) would be written as this text after us.
+    return text_hide(value if isinstance(value, str) else repr(value))
 
 
 def text_hide(text: str) -> str:
