@@ -196,7 +196,7 @@ REST_FRAMEWORK: dict[str, Any] = {
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["myhouse.api.parsers.BoundedJSONParser"],
     "DEFAULT_SCHEMA_CLASS": "config.schema.Schema",
     "EXCEPTION_HANDLER": "config.errors.problem_details",
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
@@ -275,6 +275,6 @@ OPERATOR_PANELS: list[str] = [
 ]
 ENERGY_SOURCES = ["marketplace.sources.energy_sources"]
 HOUSEHOLD_LIFECYCLE = ["marketplace.lifecycle"]
-PRIVACY_PARTS: list[str] = []
+PRIVACY_PARTS: list[str] = ["devices.privacy", "marketplace.privacy"]
 
 LOGGING = logging_configuration(form=ENVIRONMENT.log_format, level=ENVIRONMENT.log_level)

@@ -1,0 +1,1 @@
+"""A person's own data: handed out whole, and forgotten on request."""

@@ -1,0 +1,53 @@
+"""Taking a person's name and address out of texts that stay."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from django.db.models import Model
+
+_ROWS_AT_ONCE = 1_000
+
+
+def namer(*, email: str, names: Sequence[str], pseudonym: str) -> Callable[[Any], Any]:
+    """Return what puts the pseudonym wherever the address or a name stands, in a text or in a document of texts.
+
+    A name of one word is left alone: it may be anybody's, or no name at all.
+    """
+    forms = [re.escape(email), *(re.escape(name) for name in names if len(name.split()) > 1)]
+    pattern = re.compile(rf"(?<![\w.+-])(?:{'|'.join(forms)})(?![\w-])", re.IGNORECASE)
+
+    def put(value: Any) -> Any:
+        if isinstance(value, str):
+            return pattern.sub(pseudonym, value)
+        if isinstance(value, dict):
+            return {put(key): put(one) for key, one in value.items()}
+        if isinstance(value, list):
+            return [put(one) for one in value]
+        return value
+
+    return put
+
+
+def texts_change(model: type[Model], column: str, put: Callable[[Any], Any]) -> int:
+    """Change a column of all rows in which there is something to change; returns how many those are."""
+    rows = model._default_manager.exclude(**{column: ""})  # noqa: SLF001 Django's own public name for it
+    changed, last = 0, _before_all(model)
+    while found := list(rows.filter(pk__gt=last).order_by("pk").values_list("pk", column)[:_ROWS_AT_ONCE]):
+        for pk, value in found:
+            other = put(value)
+            if other != value:
+                length = getattr(model._meta.get_field(column), "max_length", None)  # noqa: SLF001 as above
+                written = other[:length] if isinstance(other, str) else other
+                changed += model._default_manager.filter(pk=pk).update(**{column: written})  # noqa: SLF001 as above
+        last = found[-1][0]
+    return changed
+
+
+def _before_all(model: type[Model]) -> Any:
+    """Return a key below all others: our own are UUIDs, those of Django's models are numbers."""
+    key = model._meta.pk  # noqa: SLF001 Django's own public name for it
+    return uuid.UUID(int=0) if key.get_internal_type() == "UUIDField" else 0
