@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import numpy as np
 from numpy.typing import NDArray
 
 Ints = NDArray[np.int64]
+# A state of charge older than this says nothing about now, and neither does what was worked out from it.
+FRESH_FOR = timedelta(minutes=15)
 QUARTERS_PER_DAY = 96
 DAYS = 7
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from marketplace.models import Offer, SellableEnergy
 from marketplace.models.offers import NOW_SLOT, OfferKind, OfferState
 from marketplace.rules import prices as rules
-from marketplace.services.sellable import FRESH_FOR
+from marketplace.rules.forecast import FRESH_FOR
 from myhouse.documents.pages import LIMIT, UnableToPage, page
 from myhouse.errors import NotFound
 from myhouse.models import Community, Household

@@ -14,7 +14,7 @@ from django.db.models import BigIntegerField, Case, F, Value, When
 
 from marketplace.models import SellableEnergy
 from marketplace.models.offers import NOW_SLOT
-from marketplace.rules.forecast import DAYS, QUARTERS_PER_DAY, battery_content, expected_surplus
+from marketplace.rules.forecast import DAYS, FRESH_FOR, QUARTERS_PER_DAY, battery_content, expected_surplus
 from myhouse.documents.atomic import atomic
 from myhouse.documents.rows import row_change, rows_insert
 from myhouse.models import CommunityMembership, Household
@@ -22,8 +22,6 @@ from myhouse.selectors.grid import BatteryState, battery_states, grid_quarters, 
 from telemetry.calendar import utc_datetime, utc_ms
 from telemetry.model import QUARTER_MS
 
-# A state of charge older than this says nothing about now, and neither does a row that was not refreshed since.
-FRESH_FOR = timedelta(minutes=15)
 # An offer is made on a row that is at most so old.
 FRESH_TO_OFFER = timedelta(seconds=60)
 QUARTER = timedelta(minutes=15)
