@@ -42,7 +42,67 @@ def client_of(served: Served, role: str) -> httpx.Client:
     )
 
 
-def test_the_quick_start_runs_as_it_is_printed(served: Served) -> None:
+def device_of(client: httpx.Client, home: str, point: dict[str, object]) -> str:
+    """Register a device with a meter of its own, both named alike; return its key."""
+    made = client.post(f"{home}/metering-points", json=point).raise_for_status().json()
+    device = {
+        "household": home.rpartition("/")[2],
+        "metering_point": made["id"],
+        "name": point["name"],
+        "kind": "http",
+        "external_id": point["name"],
+    }
+    return client.post("devices", json=device).raise_for_status().json()["key"]
+
+
+def post(served: Served, key: str, name: str, **values: float) -> int:
+    """Hand in a reading as the device of this name."""
+    units = {"power": "W", "state_of_charge": "%"}
+    packet = {
+        "version": 1,
+        "property": "home",
+        "reading_ts": int(time.time() * 1000),
+        "device_id": name,
+        "points": [{"name": kind, "value": value, "unit": units[kind]} for kind, value in values.items()],
+    }
+    answer = httpx.post(f"{served.url}/ingest/packets", json=packet, headers={"Authorization": f"Bearer {key}"})
+    return answer.status_code
+
+
+def home_of(client: httpx.Client) -> str:
+    return f"households/{client.get('households').raise_for_status().json()['results'][0]['id']}"
+
+
+REFRESH = """
+from django.utils import timezone
+from marketplace.services.sellable import sellable_refresh
+from myhouse.models import Household
+sellable_refresh(household=Household.objects.get(pk="{household}"), now=timezone.now())
+"""
+
+
+@pytest.fixture(scope="module")
+def stocked(served: Served) -> Served:
+    """Give the household a full second battery, so that it has something to sell at any hour."""
+    client = client_of(served, "household")
+    home = home_of(client)
+    battery = {"capacity_wh": 10_000, "max_charge_w": 5_000, "max_discharge_w": 5_000}
+    key = device_of(client, home, {"role": "battery", "name": "store", "battery": battery})
+    assert post(served, key, "store", state_of_charge=90.0) == 200
+    subprocess.run(
+        [sys.executable, "manage.py", "shell", "-c", REFRESH.format(household=home.rpartition("/")[2])],
+        cwd=ROOT,
+        env={**os.environ, "MYHOUSE_VAR": str(served.var)},
+        check=True,
+        capture_output=True,
+        timeout=60,
+    )
+    assert client.get(f"{home}/sellable").json()["stored_free_wh"] > 8_000
+    return served
+
+
+def test_the_quick_start_runs_as_it_is_printed(stocked: Served) -> None:
+    served = stocked
     text = (ROOT / "docs" / "quick-start.md").read_text(encoding="utf-8")
     program = "\n".join(re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL))
     _email, password = served.logins["household"]
@@ -89,44 +149,18 @@ class Listener(threading.Thread):
                 return at
 
 
-def sender(client: httpx.Client, home: str) -> str:
-    """Register a device with a meter of its own; return its key."""
-    point = client.post(f"{home}/metering-points", json={"role": "consumer", "name": "Kettle"}).raise_for_status()
-    device = {
-        "household": home.rpartition("/")[2],
-        "metering_point": point.json()["id"],
-        "name": "Kettle meter",
-        "kind": "http",
-        "external_id": "kettle",
-    }
-    made = client.post("devices", json=device).raise_for_status().json()
-    return made["key"]
-
-
-def post(served: Served, key: str, watts: float) -> int:
-    packet = {
-        "version": 1,
-        "property": "home",
-        "reading_ts": int(time.time() * 1000),
-        "device_id": "kettle",
-        "points": [{"name": "power", "value": watts, "unit": "W"}],
-    }
-    answer = httpx.post(f"{served.url}/ingest/packets", json=packet, headers={"Authorization": f"Bearer {key}"})
-    return answer.status_code
-
-
 def test_a_reading_reaches_two_programs_within_a_second_and_streams_end_with_the_server(served: Served) -> None:
     client = client_of(served, "household")
-    home = f"households/{client.get('households').raise_for_status().json()['results'][0]['id']}"
-    key = sender(client, home)
+    home = home_of(client)
+    key = device_of(client, home, {"role": "consumer", "name": "kettle"})
     listeners = [Listener(client_of(served, "household"), home) for _program in range(2)]
     for listener in listeners:
         listener.start()
         listener.heard("hello", home.rpartition("/")[2])
-    assert post(served, key, 1_500.0) == 200  # the first one binds the device's point to its meter
+    assert post(served, key, "kettle", power=1_500.0) == 200  # the first one binds the device's point to its meter
 
     began = time.monotonic()
-    assert post(served, key, 2_345.5) == 200
+    assert post(served, key, "kettle", power=2_345.5) == 200
     took = [listener.heard("readings", "2345.5") - began for listener in listeners]
     served.process.send_signal(signal.SIGINT)
     served.process.wait(20)
