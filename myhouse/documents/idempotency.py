@@ -18,8 +18,9 @@ from myhouse.documents.models import IdempotencyRecord
 from myhouse.errors import Kind, UnableTo
 
 KEPT = timedelta(days=30)
-# A request that has not answered by then died with its process; the next one with its key may take over.
-RUNS_AT_MOST = timedelta(minutes=1)
+# A request that has not answered by then died with its process; the next one with its key may take over. (Does it
+# live still, its work is undone: the record is not its own any more.)
+RUNS_AT_MOST = timedelta(seconds=15)
 
 
 class UnableToRepeat(UnableTo):

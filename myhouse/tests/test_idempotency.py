@@ -77,8 +77,8 @@ def test_takes_over_a_request_that_died_with_its_process():
     IdempotencyRecord.objects.update(body_digest=_digest_of({"name": "A"}))
 
     with pytest.raises(UnableToRunTwice):
-        ask(now=NOW + timedelta(seconds=30))
-    assert not ask(now=NOW + timedelta(seconds=61)).repeated
+        ask(now=NOW + timedelta(seconds=14))
+    assert not ask(now=NOW + timedelta(seconds=16)).repeated
 
 
 def _digest_of(request):
