@@ -9,7 +9,7 @@ PYTEST := $(BIN)/python -m pytest
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-quick check bench format assets lock screenshots messages install install-dev
+.PHONY: help run test test-quick check bench soak format assets lock screenshots messages install install-dev
 
 help: ## List the commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 20
@@ -30,6 +30,9 @@ check: install-dev ## Everything that can be said about the code without running
 
 bench: install-dev ## Measure, each figure beside its limit in the same run
 	$(BIN)/python -m bench
+
+soak: install-dev ## Trade for ten minutes while web server and worker are killed, then prove the ledger (SOAK_SECONDS=…)
+	SOAK_SECONDS=$${SOAK_SECONDS:-600} $(PYTEST) -n 0 -s -q tests/journeys/test_trading_soak.py
 
 format: install-dev ## Bring code and templates into the common form
 	$(BIN)/ruff check --fix-only --quiet .
