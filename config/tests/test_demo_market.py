@@ -1,0 +1,185 @@
+"""The demo's market: a believable past, and neighbours who go on trading, by the services everybody uses."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from django.db import transaction
+from django.test import override_settings
+
+from config import demo
+from config.demo import market
+from config.demo.street import street_of
+from config.demo.trading import BOOK_USUAL, trading_step
+from config.tasks import demo_market_step
+from marketplace.models import Account, Lot, Offer, Trade
+from marketplace.selectors.offers import BookQuery, book_page
+from marketplace.services.offers import offer_create
+from marketplace.services.proof import ledger_prove
+from marketplace.services.sellable import sellable_refresh_all
+from myhouse.documents.models import AuditEntry, OutboxMessage
+from myhouse.documents.services import SYSTEM
+from myhouse.models import Community, Household, Notice, User
+
+pytestmark = [pytest.mark.django_db, pytest.mark.slow]
+
+NOW = datetime(2026, 11, 20, 15, 7, 30, tzinfo=UTC)
+HOMES, DAYS = 5, 10
+
+
+def fill(**options: object) -> None:
+    demo.demo_fill(now=NOW, say=lambda _text: None, homes=HOMES, days=DAYS, **options)
+
+
+def days_traded() -> list[str]:
+    marks = AuditEntry.objects.filter(action="demo.market_day").order_by("at")
+    return [mark.details["day"] for mark in marks]
+
+
+@pytest.fixture
+def filled(tmp_path: Path):
+    """A demo of five homes and ten days, in a folder of its own."""
+    with override_settings(VAR_DIR=tmp_path):
+        fill()
+        yield tmp_path
+
+
+def street(now: datetime = NOW):
+    return street_of(demo.demo_spec()[0], now=now)
+
+
+def test_a_fresh_demo_has_traded_on_each_day_before(filled: Path) -> None:
+    assert days_traded() == [f"2026-11-{day:02}" for day in range(11, 20)]
+    trades = list(Trade.objects.all())
+    assert {trade.kind for trade in trades} == {"stored", "window"}
+    assert len({trade.bought_at.date() for trade in trades}) >= 6
+    assert max(trade.bought_at for trade in trades) <= NOW
+    metered = [trade for trade in trades if trade.kind == "window" and trade.window_end < NOW - timedelta(hours=1)]
+    assert {trade.state for trade in metered} == {"done"}
+    assert Lot.objects.filter(used_wh__gt=0, side="import").exists()
+    assert ledger_prove(now=NOW).sound
+    assert min(Account.objects.filter(owner_kind="household").values_list("balance", flat=True)) >= 0
+
+
+def test_nobody_is_told_news_of_the_past_and_everybody_those_to_come(filled: Path) -> None:
+    assert not Notice.objects.exists()
+    assert not OutboxMessage.objects.exists()
+    told = {user.email.partition("@")[0]: user.told_by_mail for user in User.objects.all()}
+    assert told == {
+        "household": True, "neighbour": True, "operator": True, "home-3": False, "home-4": False, "home-5": False
+    }  # fmt: skip
+
+
+def test_filling_again_trades_on_no_day_twice(filled: Path) -> None:
+    before = set(Trade.objects.values_list("pk", flat=True))
+    fill()
+    demo.demo_catch_up(now=NOW, say=lambda _text: None)
+    assert set(Trade.objects.values_list("pk", flat=True)) == before
+
+
+def test_an_interrupted_filling_goes_on_with_the_day_it_had_come_to(tmp_path: Path, monkeypatch) -> None:
+    settle, runs = market.windows_settle, []
+
+    def stopped_in_the_fourth_day(**arguments: object) -> int:
+        runs.append(arguments)
+        if len(runs) == 4:
+            raise KeyboardInterrupt
+        return settle(**arguments)
+
+    with override_settings(VAR_DIR=tmp_path):
+        monkeypatch.setattr(market, "windows_settle", stopped_in_the_fourth_day)
+        with pytest.raises(KeyboardInterrupt):
+            fill()
+        assert len(days_traded()) == 3
+        fill()
+    assert days_traded() == [f"2026-11-{day:02}" for day in range(11, 20)]
+    assert AuditEntry.objects.filter(action="demo.market_opened").count() == 1
+    assert ledger_prove(now=NOW).sound
+
+
+def test_after_a_pause_only_homes_without_a_login_have_traded(filled: Path) -> None:
+    later = NOW + timedelta(days=3)
+    demo.demo_catch_up(now=later, say=lambda _text: None)
+    visitors = [one.household.pk for one in street(later).neighbours if one.trader.is_visitor]
+    meanwhile = Trade.objects.filter(bought_at__gte=NOW + timedelta(hours=12))
+    assert days_traded()[-3:] == ["2026-11-20", "2026-11-21", "2026-11-22"]
+    assert not meanwhile.filter(buyer_id__in=visitors).exists()
+    assert not Offer.objects.filter(seller_id__in=visitors, created_at__gt=NOW).exists()
+    assert ledger_prove(now=later).sound
+
+
+def test_neighbours_keep_some_offers_in_the_book_and_buy_from_it(filled: Path) -> None:
+    sellable_refresh_all(now=NOW)
+    steps = [demo.market_step(now=NOW + timedelta(minutes=minute)) for minute in range(8)]
+    assert sum(step.offered for step in steps) > 0
+    assert sum(step.bought for step in steps) > 0
+    home = street().neighbours[0].household
+    book = book_page(household=home, query=BookQuery(), now=NOW + timedelta(minutes=8))
+    assert 3 <= len(book.lines) <= BOOK_USUAL
+    assert all(line.price_uct_kwh < (line.supplier_uct_kwh or 0) for line in book.lines)
+    assert ledger_prove(now=NOW).sound
+
+
+def test_what_a_guest_offers_is_bought_soon_and_nothing_is_done_in_his_name(filled: Path) -> None:
+    guest = street().neighbours[1].household
+    start = datetime(2026, 11, 21, 11, tzinfo=UTC)
+    offer = offer_create(
+        household=guest,
+        kind="window",
+        energy_wh=300,
+        total_uct=300 * 12_000,
+        window=(start, start + timedelta(hours=1)),
+        actor=SYSTEM,
+        now=NOW,
+    )
+    for minute in range(12):
+        demo.market_step(now=NOW + timedelta(minutes=minute))
+    offer.refresh_from_db()
+    assert offer.left_wh < 300
+    visitors = [one.household.pk for one in street().neighbours if one.trader.is_visitor]
+    assert not Trade.objects.filter(buyer_id__in=visitors, bought_at__gte=NOW).exists()
+    assert Notice.objects.filter(user__email="neighbour@demo.example").exists()
+    assert not Notice.objects.exclude(user__email="neighbour@demo.example").exists()
+
+
+def done_in(minute: int) -> list[tuple]:
+    """What one minute does to the market; taken back again."""
+    known = set(Offer.objects.values_list("pk", flat=True))
+    made = set(Trade.objects.values_list("pk", flat=True))
+    with transaction.atomic():
+        trading_step(street(), now=NOW, minute=minute)
+        offers = Offer.objects.exclude(pk__in=known).order_by("pk")
+        trades = Trade.objects.exclude(pk__in=made).order_by("pk")
+        seen = [
+            *offers.values_list("seller_id", "energy_wh", "total_uct"),
+            *trades.values_list("buyer_id", "total_uct"),
+        ]
+        transaction.set_rollback(True)
+    return seen
+
+
+def test_the_same_minute_brings_the_same_ideas(filled: Path) -> None:
+    sellable_refresh_all(now=NOW)
+    seen = [done_in(minute) for minute in (*range(70, 78), *range(70, 78))]
+    assert seen[:8] == seen[8:]
+    assert len({tuple(one) for one in seen}) > 2
+
+
+def test_a_market_with_nothing_in_it_is_no_error(tmp_path: Path) -> None:
+    with override_settings(VAR_DIR=tmp_path):
+        assert demo.market_step(now=NOW) == type(demo.market_step(now=NOW))()
+        demo.demo_fill(now=NOW, say=lambda _text: None, homes=1, days=1)
+        assert demo.market_step(now=NOW).bought == 0
+        Household.objects.update(suspended_at=NOW)
+        assert demo.market_step(now=NOW).offered == 0
+        Community.objects.update(name="Renamed")
+        assert demo.market_step(now=NOW).offered == 0
+
+
+def test_the_task_acts_once_a_minute(filled: Path) -> None:
+    demo_market_step()
+    before = Offer.objects.count(), Trade.objects.count()
+    assert demo_market_step() == 0
+    assert (Offer.objects.count(), Trade.objects.count()) == before
