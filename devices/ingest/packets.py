@@ -105,7 +105,7 @@ def _unreadable(error: msgspec.DecodeError, *, body: bytes, root: str) -> Refusa
     """Name an unknown version before anything else: a later version may look different throughout."""
     try:
         version = msgspec.json.decode(body, type=_Versioned).version
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         return unreadable(error, root=root)
     return _wrong_version(version, "version") if version != VERSION else unreadable(error, root=root)
 

@@ -11,11 +11,12 @@ from django.utils.translation import gettext as _
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers, status
 from rest_framework.exceptions import ValidationError
-from rest_framework.parsers import BaseParser, JSONParser, MultiPartParser
+from rest_framework.parsers import BaseParser, MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from myhouse.api.gate import CURSOR, LIMIT, ApiView, actor_from, user_of
+from myhouse.api.parsers import BoundedJSONParser
 from myhouse.documents.pages import limit_read
 from myhouse.models import Upload
 from myhouse.scopes import Scope, by_method
@@ -199,7 +200,7 @@ class UploadPreviewView(ApiView):
 
     scopes = by_method(read=Scope.READINGS_READ, write=Scope.READINGS_WRITE)
 
-    parser_classes = [JSONParser]
+    parser_classes = [BoundedJSONParser]
 
     @extend_schema(
         operation_id="uploads_preview",
@@ -224,7 +225,7 @@ class UploadStartView(ApiView):
 
     scopes = by_method(read=Scope.READINGS_READ, write=Scope.READINGS_WRITE)
 
-    parser_classes = [JSONParser]
+    parser_classes = [BoundedJSONParser]
 
     @extend_schema(
         operation_id="uploads_start",
