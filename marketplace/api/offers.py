@@ -29,7 +29,7 @@ from marketplace.limits import OFFERS, PURCHASES, trading_count
 from marketplace.models.offers import OfferKind, OfferState
 from marketplace.selectors.offers import BookQuery, OfferLine, book_page, offer_for, own_offers_page
 from marketplace.selectors.trades import trade_for
-from marketplace.services.offers import offer_change, offer_create, offer_withdraw
+from marketplace.services.offers import ENERGY_AT_MOST_WH, offer_change, offer_create, offer_withdraw
 from marketplace.services.trades import offer_buy
 from myhouse.api.fields import Moment, moment
 from myhouse.api.gate import IDEMPOTENCY_KEY, actor_from, answer_once, user_of
@@ -38,6 +38,7 @@ from myhouse.scopes import Scope, by_method
 from myhouse.tariffs.money import money_text
 
 TAG = ["market"]
+VERSION_MAX = 2**31 - 1
 SORTS = ("price", "-price", "newest", "energy", "window")
 
 
@@ -84,7 +85,9 @@ class BookAsk(serializers.Serializer[Any]):
 
     kind = serializers.ChoiceField(choices=OfferKind.choices, required=False, help_text="Only these.")
     sort = serializers.ChoiceField(choices=SORTS, default="price", help_text="`-price`: the dearest first.")
-    min_wh = serializers.IntegerField(required=False, min_value=1, help_text="At least so much left.")
+    min_wh = serializers.IntegerField(
+        required=False, min_value=1, max_value=ENERGY_AT_MOST_WH, help_text="At least so much left."
+    )
     max_price_per_kwh = MoneyAsked(required=False, help_text="At most so dear.")
     limit = serializers.IntegerField(default=LIMIT, min_value=1, max_value=LIMIT_MAX, help_text="Rows per page.")
     cursor = serializers.CharField(required=False, help_text="`next_cursor` of the page before.")
@@ -94,7 +97,7 @@ class NewOffer(CurrencyAsked):
     """Energy at a total price: what the battery holds now, or surplus expected in a window."""
 
     kind = serializers.ChoiceField(choices=OfferKind.choices)
-    energy_wh = serializers.IntegerField(min_value=1, max_value=10**10)
+    energy_wh = serializers.IntegerField(min_value=1, max_value=ENERGY_AT_MOST_WH)
     total = MoneyAsked(help_text="Price of the whole offer.")
     window = AskedWindow(
         required=False, allow_null=True, default=None, help_text="On quarter-hours; only for surplus."
@@ -104,17 +107,20 @@ class NewOffer(CurrencyAsked):
 class ChangedOffer(CurrencyAsked):
     """Another amount or price; what is left out stays as it is."""
 
-    version = serializers.IntegerField(min_value=1, help_text="The version you have seen.")
-    energy_wh = serializers.IntegerField(min_value=1, max_value=10**10, required=False)
+    version = serializers.IntegerField(min_value=1, max_value=VERSION_MAX, help_text="The version you have seen.")
+    energy_wh = serializers.IntegerField(min_value=1, max_value=ENERGY_AT_MOST_WH, required=False)
     total = MoneyAsked(required=False)
 
 
 class Purchase(CurrencyAsked):
     """How much to buy of an offer."""
 
-    energy_wh = serializers.IntegerField(min_value=1, max_value=10**10)
+    energy_wh = serializers.IntegerField(min_value=1, max_value=ENERGY_AT_MOST_WH)
     version = serializers.IntegerField(
-        min_value=1, required=False, help_text="Buy only if amount and price are still those of this version."
+        min_value=1,
+        max_value=VERSION_MAX,
+        required=False,
+        help_text="Buy only if amount and price are still those of this version.",
     )
 
 

@@ -6,6 +6,7 @@ import base64
 import binascii
 import json
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Generic, TypeVar
 
 from django.core.exceptions import ValidationError
@@ -77,9 +78,14 @@ class _Exact(DjangoJSONEncoder):
 
 def _cursor_read(cursor: str, rows: QuerySet[Any], name: str) -> tuple[Any, Any]:
     meta = rows.model._meta  # noqa: SLF001 Django's own public name for it
+    refusal = UnableToPage(_("Use the cursor of the page before, or none to start over."), field="cursor")
     try:
         raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
         value, key = json.loads(raw)
-        return meta.get_field(name).to_python(value), meta.pk.to_python(key)
+        value, key = meta.get_field(name).to_python(value), meta.pk.to_python(key)
     except (binascii.Error, ValueError, TypeError, ValidationError, RecursionError):
-        raise UnableToPage(_("Use the cursor of the page before, or none to start over."), field="cursor") from None
+        raise refusal from None
+    # Nothing of ours has these: no cursor that was given out does either.
+    if value is None or key is None or (isinstance(value, datetime) and value.tzinfo is None):
+        raise refusal
+    return value, key
