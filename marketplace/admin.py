@@ -8,8 +8,10 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 from unfold.paginator import InfinitePaginator
@@ -39,6 +41,13 @@ from myhouse.admin.filters import CommunityFilter, CommunityOfHouseholdFilter
 from myhouse.admin.scope import scope_of
 from myhouse.documents.services import Actor
 
+_CAUSES: dict[str, tuple[Any, type[Model] | None]] = {
+    "trade": (_("Trade"), Trade),
+    "use": (_("Use"), None),
+    "deposit": (_("Deposit"), CashOrder),
+    "payout": (_("Payout"), CashOrder),
+    "opening": (_("Opening"), None),
+}
 _STATES = {
     "open": "info",
     "sold": "success",
@@ -304,7 +313,7 @@ class TransferAdmin(ReadOnlyAdmin):
     """Every transfer of the ledger; never changed."""
 
     titles = (_("Transfer"), _("Transfers"))
-    list_display = ("at", "kind", "from_owner", "to_owner", "amount", "cause", "note", "community")
+    list_display = ("at", "kind", "from_owner", "to_owner", "amount", "caused_by", "note", "community")
     list_filter = (CommunityFilter, "asset", "kind", "cause", "at")
     search_fields = ("key",)
     search_ids = ("cause_id", "debit_id", "credit_id", "of_id")
@@ -323,6 +332,16 @@ class TransferAdmin(ReadOnlyAdmin):
     def to_owner(self, transfer: Transfer) -> str:
         """Name who gets."""
         return _owner(transfer.credit)
+
+    @admin.display(description=_("Cause"), ordering="cause")
+    def caused_by(self, transfer: Transfer) -> str:
+        """Say what the transfer belongs to, leading to it."""
+        word, model = _CAUSES.get(transfer.cause, (transfer.cause, None))
+        if model is None:
+            return str(word)
+        meta = model._meta  # noqa: SLF001 - Django's own public name for it
+        url = reverse(f"admin:{meta.app_label}_{meta.model_name}_change", args=[transfer.cause_id])
+        return format_html('<a class="row-link" href="{}">{}</a>', url, word)
 
     def rows_fill(self, rows: Iterable[Any]) -> None:
         """Read the owners of the whole page."""

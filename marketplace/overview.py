@@ -106,7 +106,7 @@ def _cash_figures(scope: StaffScope) -> list[Figure]:
         )
     )
     waiting = orders["deposits"] + orders["payouts"]
-    note = _("%(deposits)s deposits, %(payouts)s payouts") % {
+    note = _("Deposits: %(deposits)s, payouts: %(payouts)s") % {
         "deposits": count_text(orders["deposits"]),
         "payouts": count_text(orders["payouts"]),
     }

@@ -20,6 +20,7 @@ from unfold.views import ChangeList
 from myhouse.admin.columns import Column, columns_of, name_of
 from myhouse.admin.scope import is_operator, scope_of
 from myhouse.admin.titles import titles_set
+from myhouse.formatting import MISSING
 from myhouse.models import Household
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ class ReadOnlyAdmin(ModelAdmin):  # type: ignore[misc] # the admin's look has no
     list_max_show_all = 200
     list_fullwidth = True
     list_filter_submit = False
+    empty_value_display = MISSING
     # What one row and several of them are called.
     titles: ClassVar[tuple[_StrPromise, _StrPromise]]
     # Fields whose id must be in the visitor's scope (one of them suffices); None shows the list to operators only.

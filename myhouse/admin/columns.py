@@ -21,6 +21,7 @@ from myhouse.documents.base import FOREVER, FOREVER_DATE
 
 Column = Callable[[Any], object]
 _WH_PER_KWH = 1000
+_DETAILS_LENGTH = 160
 # Slots and windows that stand for "none" begin here.
 _BEGINNING_YEAR = 1970
 
@@ -69,7 +70,13 @@ def moment_text(moment: datetime | None) -> str:
     """Write a time, saying that it is UTC; a dash where there is none."""
     if moment is None or moment >= FOREVER or moment.year == _BEGINNING_YEAR:
         return formatting.MISSING
-    return f"{date_format(localtime(moment), 'SHORT_DATETIME_FORMAT')}{formatting.THIN}UTC"
+    return f"{date_format(localtime(moment), 'SHORT_DATETIME_FORMAT')}{formatting.THIN}UTC".replace(" ", "\u00a0")
+
+
+def details_text(details: dict[str, Any]) -> str:
+    """Write what an entry of the audit log says besides, bounded."""
+    text = ", ".join(f"{name.replace('_', ' ')}: {value}" for name, value in details.items())
+    return (text[: _DETAILS_LENGTH - 1] + "…") if len(text) > _DETAILS_LENGTH else text or formatting.MISSING
 
 
 def currency_of(row: Any) -> str:

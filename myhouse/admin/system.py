@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from django.apps import apps
 from django.contrib import admin
-from django.db.models import Q, QuerySet
+from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 from django.utils.html import format_html
+from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 from unfold.paginator import InfinitePaginator
 
 from myhouse.admin.base import ReadOnlyAdmin
+from myhouse.admin.columns import details_text
 from myhouse.admin.decisions import DecidingAdmin, Decision
 from myhouse.admin.filters import open_filter
 from myhouse.admin.scope import scope_of
@@ -32,20 +35,27 @@ class ActionFilter(admin.SimpleListFilter):
     title = _("Action")
     parameter_name = "about"
     KINDS = (
-        ("appliance.", _("Appliances")),
-        ("cash.", _("Deposits and payouts")),
+        ("appliance", _("Appliances")),
+        ("battery.", _("Batteries")),
         ("community.", _("Communities")),
         ("contract.", _("Contracts")),
+        ("deposit.", _("Deposits")),
         ("device.", _("Devices")),
+        ("display.", _("Display links")),
         ("household.", _("Households")),
         ("invitation.", _("Invitations")),
         ("member.", _("Members")),
+        ("metering_point.", _("Metering points")),
         ("offer.", _("Offers")),
         ("outbox.", _("Messages")),
+        ("payout.", _("Payouts")),
         ("privacy.", _("Privacy")),
+        ("reference.", _("Market prices and emission factors")),
+        ("service_token.", _("Tokens of services")),
         ("task.", _("Tasks")),
         ("token.", _("Tokens")),
         ("trade.", _("Trades")),
+        ("upload.", _("Imports")),
         ("user.", _("Accounts")),
     )
 
@@ -84,7 +94,7 @@ class AuditEntryAdmin(ReadOnlyAdmin):
     """Who changed what, from where; never edited by anybody."""
 
     titles = (_("Entry of the audit log"), _("Audit log"))
-    list_display = ("at", "actor_label", "action", "subject", "address", "details")
+    list_display = ("at", "actor_label", "action", "subject", "address", "said")
     list_filter = (ActionFilter, ActorFilter, "at")
     search_fields = ("action", "actor_label")
     search_ids = ("subject_id", "actor_id", "community_id")
@@ -102,23 +112,23 @@ class AuditEntryAdmin(ReadOnlyAdmin):
     @admin.display(description=_("What was changed"))
     def subject(self, entry: AuditEntry) -> str:
         """Name what was changed, leading to its page."""
-        if not entry.subject_type:
-            return MISSING
-        url = _page_of(entry.subject_type, entry.subject_id)
-        if not url:
-            return entry.subject_type
-        return format_html('<a class="row-link" href="{}">{}</a>', url, entry.subject_type)
+        model = _subjects().get(entry.subject_type)
+        if model is None or entry.subject_id is None:
+            return entry.subject_type or MISSING
+        meta = model._meta  # noqa: SLF001 - Django's own public name for it
+        url = reverse(f"admin:{meta.app_label}_{meta.model_name}_change", args=[entry.subject_id])
+        return format_html('<a class="row-link" href="{}">{}</a>', url, capfirst(meta.verbose_name))
+
+    @admin.display(description=_("Details"))
+    def said(self, entry: AuditEntry) -> str:
+        """Write what the entry says besides."""
+        return details_text(entry.details)
 
 
-def _page_of(subject_type: str, subject_id: Any) -> str:
-    """Return the page of a row known by the name of its class; empty when there is none."""
-    for config in apps.get_app_configs():
-        if subject_type.lower() in config.models and subject_id is not None:
-            try:
-                return reverse(f"admin:{config.label}_{subject_type.lower()}_change", args=[subject_id])
-            except NoReverseMatch:
-                return ""
-    return ""
+@cache
+def _subjects() -> dict[str, type[Model]]:
+    """The documents with a list, by the name entries call them by."""
+    return {model.__name__: model for model in apps.get_models() if admin.site.is_registered(model)}
 
 
 def _resend(message: OutboxMessage, _given: dict[str, Any], *, actor: Actor, now: datetime) -> None:
