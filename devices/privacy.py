@@ -7,6 +7,8 @@ from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from django.db.models import Q
+
 from devices.models import Device, DeviceChannel, DeviceKey, SwapQuestion
 from devices.services.keys import device_key_revoke
 from devices.services.registry import device_disable
@@ -15,6 +17,7 @@ from myhouse.documents.atomic import after_commit, atomic
 from myhouse.documents.base import FOREVER
 from myhouse.privacy.files import documents, household_folder, list_file
 from myhouse.privacy.parts import Person, PersonFile
+from myhouse.privacy.texts import audit_neutralise
 
 if TYPE_CHECKING:
     from django.db.models import Model
@@ -58,6 +61,7 @@ def erase(*, person: Person, pseudonym: str, now: datetime) -> None:
             name=f"Device {number}", external_id=device.pk.hex, host="", last_error=""
         )
     ids = [device.pk for device in devices]
+    audit_neutralise(Q(subject_id__in=ids))
     DeviceKey.objects.filter(device_id__in=ids).delete()
     SwapQuestion.objects.filter(household_id__in=[household.pk for household in person.emptied]).delete()
     after_commit(registry_changed)

@@ -35,6 +35,7 @@ from myhouse.models import (
 )
 from myhouse.models.households import Role
 from myhouse.privacy.parts import Person, Stay
+from myhouse.privacy.texts import audit_neutralise
 from telemetry.calendar import utc_ms
 from telemetry.services import series_forget
 
@@ -51,9 +52,8 @@ def erase(*, person: Person, pseudonym: str, now: datetime) -> None:
     _files_delete(person)
     AuditEntry.objects.filter(actor_id=user.pk).update(actor_label=pseudonym, address="")
     AuditEntry.objects.filter(actor_label=user.email).update(actor_label=pseudonym)
+    audit_neutralise(Q(actor_id=user.pk) | Q(subject_id__in=_subjects(person)))
     LogEntry.objects.filter(object_id=str(user.pk)).update(object_repr=pseudonym)
-    for stay in person.stays:
-        _displays_hand_over(stay, user, now)
     for household in person.emptied:
         _household_erase(household, now)
 
@@ -92,6 +92,14 @@ def sessions_end(*, user_id: uuid.UUID) -> None:
         last = found[-1].pk
 
 
+def _subjects(person: Person) -> list[uuid.UUID]:
+    """List whose audit entries are about the person, or about a household in which nobody is left."""
+    empty = [household.pk for household in person.emptied]
+    points = MeteringPoint.objects.filter(household_id__in=empty).values_list("pk", flat=True)
+    memberships = Membership.objects.filter(user_id=person.user.pk).values_list("pk", flat=True)
+    return [person.user.pk, *empty, *points, *memberships]
+
+
 def _readings_erase(stay: Stay, series_id: uuid.UUID) -> None:
     if stay.emptied:
         series_forget(series_id=series_id)
@@ -115,18 +123,6 @@ def _stored_delete(paths: Iterable[str]) -> None:
     for path in paths:
         if path:
             default_storage.delete(path)
-
-
-def _displays_hand_over(stay: Stay, user: User, now: datetime) -> None:
-    """Let the wall displays of a shared household go on under another owner."""
-    other = (
-        Membership.objects.filter(household_id=stay.household.pk, role=Role.OWNER, starts_at__lte=now, ends_at__gt=now)
-        .exclude(user_id=user.pk)
-        .first()
-    )
-    if other is not None:
-        links = DisplayLink.objects.filter(household_id=stay.household.pk, created_by_id=user.pk)
-        links.update(created_by_id=other.user_id)
 
 
 @atomic
