@@ -19,9 +19,8 @@ from marketplace.rules.ledger import Demand, changes_of, demands_of
 from myhouse import formatting
 from myhouse.documents.atomic import atomic
 from myhouse.documents.idempotency import UnableToRepeat
-from myhouse.documents.rows import AtLeast, row_change, rows_insert
+from myhouse.documents.rows import AtLeast, row_change, rows_find, rows_insert
 from myhouse.errors import Kind, UnableTo
-from myhouse.models import Community
 
 # An issuing account is split into so many rows per community and asset, so that no row is everybody's.
 ISSUING_STRIPES = 16
@@ -117,34 +116,6 @@ def accounts_of_households(
         )
 
     return {owner: HouseholdAccounts(get(owner, Asset.MONEY), get(owner, Asset.ENERGY)) for owner in owners}
-
-
-def accounts_of_deal(
-    *, households: Sequence[uuid.UUID], community_id: uuid.UUID, issued: Asset | None, for_id: uuid.UUID, now: datetime
-) -> tuple[dict[uuid.UUID, HouseholdAccounts], Account | None]:
-    """Return the households' accounts and the issuing one of an asset; one query while all of them exist."""
-    stripe = for_id.int % ISSUING_STRIPES
-    wanted = Q(owner_id__in=list(households), owner_kind=OwnerKind.HOUSEHOLD)
-    keys = [(owner, asset) for owner in households for asset in Asset]
-    if issued is not None:
-        wanted |= Q(owner_id=community_id, owner_kind=OwnerKind.ISSUING, asset=issued, stripe=stripe)
-        keys.append((community_id, issued))
-    rows = Account.objects.filter(wanted, community_id=community_id)
-    found = {(account.owner_id, Asset(account.asset)): account for account in rows}
-    if missing := [key for key in keys if key not in found]:
-        community = Community.objects.get(pk=community_id)
-        for owner, asset in missing:
-            kind = OwnerKind.ISSUING if owner == community_id else OwnerKind.HOUSEHOLD
-            found[owner, asset] = account_open(
-                community=community,
-                owner_kind=kind,
-                owner_id=owner,
-                asset=asset,
-                now=now,
-                stripe=stripe if owner == community_id else 0,
-            )
-    both = {owner: HouseholdAccounts(found[owner, Asset.MONEY], found[owner, Asset.ENERGY]) for owner in households}
-    return both, None if issued is None else found[community_id, issued]
 
 
 def issuing_account(*, community: Any, asset: str, for_id: uuid.UUID, now: datetime) -> Account:
@@ -380,11 +351,12 @@ def _entries(
     changes: Sequence[tuple[Transfer, uuid.UUID, int, int]], demands: dict[uuid.UUID, Demand], now: datetime
 ) -> list[Entry]:
     """Number the changes and say what each left on its account, counted back from what the accounts have now."""
-    after = Account.objects.filter(pk__in=list(demands)).values_list("pk", "entries_count", "balance", "reserved")
-    running = {
-        pk: (number - demands[pk].entries, balance - demands[pk].balance, reserved - demands[pk].reserved)
-        for pk, number, balance, reserved in after
-    }
+    running = {}
+    for after in rows_find(Account, pk__in=list(demands)):
+        done = demands[after.pk]
+        running[after.pk] = (
+            after.entries_count - done.entries, after.balance - done.balance, after.reserved - done.reserved
+        )  # fmt: skip
     entries = []
     for transfer, account_id, balance_change, reserved_change in changes:
         number, balance, reserved = running[account_id]

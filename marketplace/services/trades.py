@@ -13,11 +13,11 @@ from marketplace.models import Account, Offer, SellableEnergy, Trade, Transfer
 from marketplace.models.ledger import Asset, TransferKind
 from marketplace.models.offers import NOW_SLOT, OfferKind, OfferState, TradeState
 from marketplace.rules.prices import part_price
+from marketplace.services.deals import accounts_of_deal
 from marketplace.services.ledger import (
     HouseholdAccounts,
     Movement,
     UnableToPay,
-    accounts_of_deal,
     ledger_write,
 )
 from marketplace.services.offers import offer_end
@@ -27,7 +27,7 @@ from marketplace.services.sides import lots_of, trade_news, trade_tell
 from myhouse import formatting
 from myhouse.documents.atomic import atomic
 from myhouse.documents.base import uuid7
-from myhouse.documents.rows import row_change, rows_insert
+from myhouse.documents.rows import row_change, rows_find, rows_insert
 from myhouse.documents.services import Actor, audit_record
 from myhouse.errors import Kind, NotFound, UnableTo
 from myhouse.models import CommunityMembership, Household, User
@@ -84,11 +84,12 @@ def offer_buy(
 
 def _deal(offer_id: uuid.UUID, household: Household, now: datetime) -> _Deal:
     """Find the two sides; what is asked here changes rarely and is not what two buyers could fight for."""
-    offer = Offer.objects.filter(pk=offer_id).first()
-    if offer is None:
+    found = rows_find(Offer, pk=offer_id)
+    if not found:
         raise _no_such_offer()
-    members = CommunityMembership.objects.filter(
-        household_id__in=[household.pk, offer.seller_id], starts_at__lte=now, ends_at__gt=now
+    offer = found[0]
+    members = rows_find(
+        CommunityMembership, household_id__in={household.pk, offer.seller_id}, starts_at__lte=now, ends_at__gt=now
     )
     here = {m.household_id for m in members if m.community_id == offer.community_id}
     if household.pk not in here:
@@ -96,7 +97,7 @@ def _deal(offer_id: uuid.UUID, household: Household, now: datetime) -> _Deal:
     if household.pk == offer.seller_id:
         raise UnableToBuy(_("This is your own offer. Withdraw it if you need the energy yourself."), field="energy_wh")
     both = [household.pk, offer.seller_id]
-    suspended = set(Household.objects.filter(pk__in=both, suspended_at__isnull=False).values_list("pk", flat=True))
+    suspended = {one.pk for one in rows_find(Household, pk__in=both) if one.suspended_at is not None}
     if household.pk in suspended:
         household_require_active(household)
     if offer.seller_id in suspended or offer.seller_id not in here:

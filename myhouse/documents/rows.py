@@ -1,7 +1,7 @@
-"""Writing rows where each microsecond holds up others: inside the transactions of the ledger and the market.
+"""Reading and writing rows where each microsecond holds up others: in the ledger and the market.
 
-The same as `bulk_create` and `filter(…).update(…)`, but on SQLite the statement of each shape is put together once and
-kept, because composing it costs ten times as much as running it while every other writer waits.
+The same as `filter(…)`, `bulk_create` and `filter(…).update(…)`, but on SQLite the statement of each shape is put
+together once and kept, because composing it costs ten times as much as running it, while every other writer waits.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 from django.db import connection
 from django.db.models import F, Field, Model
@@ -19,6 +19,33 @@ AtLeast = int | datetime | tuple[str, int]
 # Where statements are SQL and can be kept.
 KEPT_FOR = ("sqlite",)
 _SHAPES = 256
+_COMPARED = {"": "=", "lte": "<=", "lt": "<", "gte": ">=", "gt": ">"}
+M = TypeVar("M", bound=Model)
+
+
+def rows_find(model: type[M], **where: Any) -> list[M]:
+    """Return the rows of which all conditions hold: `name=…`, or `name__in`, `__lte`, `__lt`, `__gte`, `__gt`."""
+    if connection.vendor not in KEPT_FOR:
+        return list(model._default_manager.filter(**where))  # noqa: SLF001 Django's own public name for it
+    shape, values = [], []
+    for asked, value in where.items():
+        name, _underscores, how = asked.partition("__")
+        several = list(value) if how == "in" else [value]
+        if not several:
+            return []
+        shape.append((name, how, len(several)))
+        values += [_value(model, name, one) for one in several]
+    with connection.cursor() as cursor:
+        cursor.execute(_select_text(model, tuple(shape)), values)
+        found = cursor.fetchall()
+    names, converters = _columns(model)
+    rows = []
+    for row in found:
+        read = list(row)
+        for place, column, convert in converters:
+            read[place] = convert(read[place], column, connection)
+        rows.append(model.from_db(connection.alias, names, read))
+    return rows
 
 
 def rows_insert(rows: Sequence[Model]) -> None:
@@ -85,6 +112,31 @@ def _change_anywhere(
 @lru_cache(maxsize=_SHAPES)
 def _fields(model: type[Model]) -> tuple[Field[Any, Any], ...]:
     return tuple(model._meta.local_concrete_fields)  # noqa: SLF001 Django's own public name for it
+
+
+@lru_cache(maxsize=_SHAPES)
+def _columns(model: type[Model]) -> tuple[list[str], list[tuple[int, Any, Any]]]:
+    """Return the names of the fields, and what makes their values out of those of the database."""
+    table = model._meta.db_table  # noqa: SLF001 Django's own public name for it
+    columns = [field.get_col(table) for field in _fields(model)]
+    converters = [
+        (place, column, convert)
+        for place, column in enumerate(columns)
+        for convert in (*connection.ops.get_db_converters(column), *column.get_db_converters(connection))
+    ]
+    return [field.attname for field in _fields(model)], converters
+
+
+@lru_cache(maxsize=_SHAPES)
+def _select_text(model: type[Model], shape: tuple[tuple[str, str, int], ...]) -> str:
+    columns = ", ".join(_column(field) for field in _fields(model))
+    conditions = []
+    for name, how, count in shape:
+        column = _column(_field(model, name))
+        places = ", ".join(["%s"] * count)
+        conditions.append(f"{column} IN ({places})" if how == "in" else f"{column} {_COMPARED[how]} %s")
+    table = _quoted(model._meta.db_table)  # noqa: SLF001 Django's own public name for it
+    return f"SELECT {columns} FROM {table} WHERE {' AND '.join(conditions)}"  # noqa: S608 only names of ours
 
 
 @lru_cache(maxsize=_SHAPES)

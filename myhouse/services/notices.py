@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 
 from myhouse.documents.base import FOREVER
 from myhouse.documents.outbox import mail_message, mails_put
-from myhouse.documents.rows import rows_insert
+from myhouse.documents.rows import rows_find, rows_insert
 from myhouse.models import Household, Membership, Notice, User
 from myhouse.models.households import Role
 
@@ -62,10 +62,11 @@ def people_of(*, household: Household | None, now: datetime) -> list[User]:
     """List the people of a household, not its supplier; asked first where a transaction holds others up."""
     if household is None:
         return []
-    members = Membership.objects.filter(
-        household_id=household.pk, starts_at__lte=now, ends_at__gt=now, role__in=[Role.OWNER, Role.VIEWER]
-    ).values_list("user_id", flat=True)
-    return list(User.objects.filter(pk__in=list(members)).order_by("pk"))
+    members = rows_find(
+        Membership, household_id=household.pk, starts_at__lte=now, ends_at__gt=now, role__in=[Role.OWNER, Role.VIEWER]
+    )
+    users = rows_find(User, pk__in={member.user_id for member in members})
+    return sorted(users, key=lambda user: user.pk)
 
 
 def notices_read(*, user: User, now: datetime, notice_ids: Sequence[uuid.UUID] | None = None) -> int:

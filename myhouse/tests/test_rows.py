@@ -8,9 +8,10 @@ import pytest
 from django.db import IntegrityError
 
 from myhouse.documents import rows
+from myhouse.documents.base import FOREVER
 from myhouse.documents.models import AuditEntry
-from myhouse.documents.rows import row_change, rows_insert
-from myhouse.models import Battery, Notice
+from myhouse.documents.rows import row_change, rows_find, rows_insert
+from myhouse.models import Battery, Notice, User
 from myhouse.tests.factories import BatteryFactory, UserFactory
 
 pytestmark = pytest.mark.django_db
@@ -102,3 +103,35 @@ def test_a_time_can_be_a_bound_and_a_foreign_key_the_name_of_a_row(way):
     assert not read(NOW + timedelta(microseconds=1))
     assert read(NOW)
     assert Notice.objects.get(user=user).read_at == NOW
+
+
+def test_rows_are_found_as_the_orm_finds_them(way):
+    user, other = UserFactory(), UserFactory()
+    for number in range(4):
+        moment = NOW + timedelta(hours=number)
+        rows_insert([Notice(user=user, text=f"News {number}", created_at=moment)])
+    rows_insert([Notice(user=other, text="Other news", created_at=NOW)])
+
+    found = rows_find(Notice, user_id=user.pk, created_at__gte=NOW + timedelta(hours=1), created_at__lt=FOREVER)
+    assert sorted(one.text for one in found) == ["News 1", "News 2", "News 3"]
+    known = {one.pk: one for one in Notice.objects.all()}
+    for one in found:
+        for field in Notice._meta.concrete_fields:
+            assert getattr(one, field.attname) == getattr(known[one.pk], field.attname)
+        one.save()  # it knows that it is there already
+    between = {"created_at__gt": NOW, "created_at__lte": NOW + timedelta(hours=1)}
+    assert [one.text for one in rows_find(Notice, **between)] == ["News 1"]
+    assert len(rows_find(Notice, user_id__in={user.pk, other.pk})) == 5
+    assert rows_find(Notice, user_id__in=[]) == []
+    assert rows_find(Notice, pk=user.pk) == []
+
+
+def test_what_is_no_text_or_number_in_the_database_is_read_as_what_it_is(way):
+    rows_insert([AuditEntry(at=NOW, action="test", details={"of": [1, "ä"]})])
+    user = UserFactory(told_by_mail=False)
+
+    (entry,) = rows_find(AuditEntry, action="test")
+    (read,) = rows_find(User, pk=user.pk)
+
+    assert (entry.at, entry.details, entry.actor_id) == (NOW, {"of": [1, "ä"]}, None)
+    assert (read.told_by_mail, read.is_active, read.last_login) == (False, True, None)
