@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 from django.db.models import F
+from django.urls import reverse
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
@@ -32,7 +33,7 @@ from myhouse.documents.atomic import after_commit, atomic
 from myhouse.documents.base import FOREVER
 from myhouse.documents.services import SYSTEM, Actor, audit_record
 from myhouse.errors import Kind, NotFound, UnableTo
-from myhouse.models import Household
+from myhouse.models import CommunityMembership, Household
 from myhouse.selectors.households import community_of, household_require_active
 from myhouse.services.notices import notice_tell
 from telemetry.calendar import utc_datetime, utc_ms
@@ -167,7 +168,7 @@ def offer_withdraw_by_operator(*, offer_id: uuid.UUID, reason: str, actor: Actor
         ),
         now=now,
         household=seller,
-        url=f"/households/{offer.seller_id}/market/offers/",
+        url=reverse("market-offers", args=[offer.seller_id]),
     )
     return offer
 
@@ -181,9 +182,23 @@ def offers_withdraw_of(*, household: Household, actor: Actor, now: datetime) -> 
 
 
 def offers_close(*, now: datetime) -> int:
-    """Close the offers whose window has begun; returns how many. The rest follow in the next run."""
-    due = Offer.objects.filter(state=OfferState.OPEN, closes_at__lte=now).order_by("closes_at")[:CLOSED_PER_RUN]
-    return sum(_closed(offer, now) for offer in due)
+    """Close offers whose window has begun or whose seller left the community; returns how many, the rest follow."""
+    due = list(Offer.objects.filter(state=OfferState.OPEN, closes_at__lte=now).order_by("closes_at")[:CLOSED_PER_RUN])
+    return sum(_closed(offer, now) for offer in due + _left_behind(now))
+
+
+def _left_behind(now: datetime) -> list[Offer]:
+    """List open offers of households that do not belong to the offer's community any more."""
+    still_open = Offer.objects.filter(state=OfferState.OPEN, closes_at__gt=now)
+    sellers = set(still_open.values_list("seller_id", "community_id").distinct())
+    memberships = CommunityMembership.objects.filter(
+        household_id__in=list({seller for seller, _community in sellers}), starts_at__lte=now, ends_at__gt=now
+    )
+    gone = sellers - set(memberships.values_list("household_id", "community_id"))
+    if not gone:
+        return []
+    offers = still_open.filter(seller_id__in=list({seller for seller, _community in gone}))[:CLOSED_PER_RUN]
+    return [offer for offer in offers if (offer.seller_id, offer.community_id) in gone]
 
 
 def amounts_check(*, energy_wh: int, total_uct: int) -> None:

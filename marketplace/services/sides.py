@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial
 
+from django.urls import reverse
+
 from marketplace.models import Lot, Trade
 from marketplace.models.offers import Side
 from marketplace.news import market_changed
@@ -68,5 +70,5 @@ def trade_tell(
         now=now,
         household=Household(pk=household_id) if people is None else None,
         users=people or (),
-        url=f"/households/{household_id}/market/trades/{trade.pk}/",
+        url=reverse("market-trade", args=[household_id, trade.pk]),
     )

@@ -195,3 +195,38 @@ def test_a_run_without_anything_to_use_asks_few_queries(django_assert_max_num_qu
 
     with django_assert_max_num_queries(10):
         claims_use(now=LATER)
+
+
+TIME_OF_USE = {
+    "kind": "tou",
+    "zones": [
+        {"name": "Morning", "uct_per_wh": 20_000, "windows": [{"from": "00:00", "until": "12:30"}]},
+        {"name": "Later", "uct_per_wh": 40_000, "windows": [{"from": "12:30", "until": "24:00"}]},
+    ],
+}
+TIERS = {
+    "kind": "tiers",
+    "period": "month",
+    "tiers": [{"uct_per_wh": 10_000, "up_to_wh": 250}, {"uct_per_wh": 30_000}],
+}
+UNKNOWN = {"kind": "dynamic", "reference": "No such market"}
+
+
+@pytest.mark.parametrize(
+    ("price", "expected"),
+    [
+        (TIME_OF_USE, [100 * 23_800, 200 * 23_800, 50 * 47_600, 300 * 47_600]),
+        # In each quarter-hour the price of the tier it begins in.
+        (TIERS, [100 * 11_900, 200 * 11_900, 50 * 35_700, 300 * 35_700]),
+        (UNKNOWN, [2_000_000, 4_000_000, 1_000_000, 6_000_000]),
+    ],
+)
+def test_the_suppliers_price_is_that_of_the_contract_in_that_quarter_with_its_vat(price, expected):
+    _seller, buyer = bought()
+    contract = SupplierContract.objects.filter(household=buyer.household, direction="import")
+    contract.update(terms={"price": price, "vat_per_mille": 190})
+    metered(buyer, imports=[100, 200, 50, 300])
+    claims_use(now=LATER)
+
+    rows = Allocation.objects.order_by("slot_start")
+    assert [row.alternative_uct for row in rows] == expected

@@ -19,7 +19,7 @@ from marketplace.tests.factories import EURO, traders
 from myhouse.documents.models import AuditEntry
 from myhouse.documents.services import SYSTEM
 from myhouse.errors import Kind, NotFound
-from myhouse.models import Household, Notice
+from myhouse.models import CommunityMembership, Household, Notice
 from myhouse.selectors.households import UnableWhileSuspended
 from myhouse.tests.factories import NOW, home
 
@@ -258,3 +258,14 @@ def test_every_change_of_an_offer_is_audited():
         ("offer.create", seller.user.pk, seller.community.pk),
         ("offer.withdraw", seller.user.pk, seller.community.pk),
     ]
+
+
+def test_the_offers_of_a_seller_who_left_the_community_are_closed():
+    seller, other = traders()
+    gone, kept = seller.offers_stored(1_000), other.offers_stored(1_000)
+    CommunityMembership.objects.filter(household=seller.household).update(ends_at=NOW)
+
+    assert offers_close(now=NOW) == 1
+
+    assert dict(Offer.objects.values_list("pk", "state")) == {gone.pk: OfferState.CLOSED, kept.pk: OfferState.OPEN}
+    assert seller.stored().offered_wh == 0
