@@ -11,6 +11,7 @@ from django.utils.translation import get_language
 
 from marketplace.models import Allocation, Trade
 from marketplace.models.offers import TradeState
+from marketplace.selectors.offers import OfferLine
 from myhouse import formatting
 from myhouse.tariffs.money import money_text
 
@@ -67,6 +68,12 @@ def part_of(part: int, whole: int) -> str:
 def trade_money(trade: Trade) -> int:
     """Return what a trade has moved: what was paid, and while that is not known what was agreed."""
     return trade.total_uct if trade.state == TradeState.RESERVED else trade.paid_uct
+
+
+@register.filter
+def earned_of(line: OfferLine) -> int:
+    """Return what the sold part of an offer costs its buyers."""
+    return line.offer.total_uct - line.left_total_uct
 
 
 @register.filter

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from marketplace.views.frame import Place
     from myhouse.exports import Table
 
-LINES = 30
+LINES = 15
 ORDERS_SHOWN = 20
 
 
@@ -50,6 +50,10 @@ ORDERS_SHOWN = 20
 def balance(request: HttpRequest, household_id: uuid.UUID) -> HttpResponse:
     """Show what the household has and how it came to that."""
     place = place_open(request, household_id)
+    if is_part(request, "have"):
+        have = balance_of(household=place.household, now=place.now, community=place.community)
+        shown = {"household": place.household, "currency": place.currency, "balance": have}
+        return render(request, "marketplace/balance_have.html", shown)
     if is_part(request, "balance"):
         found = _balance(place)
         shared = {"household": place.household, "currency": place.currency, "zone": place.household.time_zone}

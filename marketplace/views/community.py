@@ -92,7 +92,7 @@ def _step(span: Span) -> Any:
 
 
 def _url(one: Community, unit: str, day: date) -> str:
-    return f"{reverse('community', args=(one.pk,))}?unit={unit}&day={day.isoformat()}"
+    return f"{reverse('market-community', args=(one.pk,))}?unit={unit}&day={day.isoformat()}"
 
 
 def _saved(one: Community, span: Span, buckets: list[SavingsBucket]) -> dict[str, Any]:
@@ -136,4 +136,4 @@ def _total(savings: list[Savings]) -> Savings:
     )
 
 
-urlpatterns = [path("community/<uuid:community_id>/", community, name="community")]
+urlpatterns = [path("community/<uuid:community_id>/", community, name="market-community")]

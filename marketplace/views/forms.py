@@ -45,8 +45,8 @@ class BookForm(forms.Form):
     """What of the book one wants to see; every choice is part of the address."""
 
     kind = forms.ChoiceField(label=gettext_lazy("What"), choices=KINDS, required=False)
-    min_kwh = kwh(label=gettext_lazy("At least, in kWh"), min_value=0, required=False)
-    max_price = ct_per_kwh(label=gettext_lazy("At most, in ct/kWh"), min_value=0, required=False)
+    min_kwh = kwh(label=gettext_lazy("Min. kWh"), min_value=0, required=False)
+    max_price = ct_per_kwh(label=gettext_lazy("Max. ct/kWh"), min_value=0, required=False)
     sort = forms.ChoiceField(label=gettext_lazy("Order"), choices=SORTS, required=False)
 
     def min_wh(self) -> int | None:

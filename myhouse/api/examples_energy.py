@@ -36,6 +36,7 @@ _ENERGIES = {
     "battery_use_wh": 4_500,
     "community_wh": 1_000,
     "supplier_wh": 3_120,
+    "sold_wh": 0,
     "cost": "1.2153",
     "income": "0.7448",
     "saving": "3.0211",

@@ -87,6 +87,8 @@ def statistics(
         **sums.energies,
         cost_uct=sums.cost_uct,
         income_uct=sums.income_uct,
+        paid_uct=sums.paid_uct,
+        earned_uct=sums.earned_uct,
         saving_uct=sums.saving_uct,
         co2_g=sums.co2_g,
         covered_quarters=sums.covered_quarters,
@@ -108,11 +110,13 @@ def statistics(
 
 
 def _cost_parts(ledger: Ledger, total_uct: int | None) -> dict[str, int]:
-    """Return the net parts and the VAT on them, which is what the total has more; together they are the total."""
+    """Return the net parts, the VAT on them (what the total has more) and what neighbours got; together the total."""
     parts = {name: amount.total() for name, amount in ledger.parts.items()}
-    vat = 0 if total_uct is None else total_uct - sum(parts.values())
+    paid = int(ledger.paid.sum())
+    vat = 0 if total_uct is None else total_uct - paid - sum(parts.values())
     # Without VAT only the roundings of the parts remain, at most half a micro-cent each.
-    return parts | {"vat": vat} if abs(vat) > len(parts) else parts
+    found = parts | {"vat": vat} if abs(vat) > len(parts) else parts
+    return found | {"community": paid} if paid else found
 
 
 def _step(span: Span, step: str | None) -> Step:

@@ -52,6 +52,9 @@ class Ledger:
 
     flows: Flows
     community: Ints
+    sold: Ints  # the part of export that neighbours bought
+    paid: Ints  # to neighbours, whole µct
+    earned: Ints  # from neighbours, whole µct
     cost: Money
     income: Money
     alone: Money  # what all consumption would have cost from the supplier
@@ -68,6 +71,9 @@ class Ledger:
         return Ledger(
             flows=self.flows.part(first, end),
             community=self.community[run],
+            sold=self.sold[run],
+            paid=self.paid[run],
+            earned=self.earned[run],
             cost=_cut(self.cost, run),
             income=_cut(self.income, run),
             alone=_cut(self.alone, run),
@@ -128,6 +134,9 @@ def ledger_of(
     return Ledger(
         flows=flows,
         community=bought,
+        sold=sold,
+        paid=paid,
+        earned=earned,
         cost=_with(cost, paid) if shares else cost,
         income=_with(income, earned) if shares else income,
         alone=alone,
@@ -180,6 +189,8 @@ class Sums:
     energies: dict[str, Ints]  # named as in Statistics
     cost_uct: tuple[int | None, ...]
     income_uct: tuple[int | None, ...]
+    paid_uct: tuple[int, ...]
+    earned_uct: tuple[int, ...]
     saving_uct: tuple[int | None, ...]
     co2_g: tuple[int | None, ...]
     covered_quarters: Ints
@@ -219,6 +230,8 @@ def sums_of(ledger: Ledger, cuts: Ints, future: Ints) -> Sums:
         energies=energies,
         cost_uct=cost,
         income_uct=income,
+        paid_uct=tuple(_sum(ledger.paid, cuts).tolist()),
+        earned_uct=tuple(_sum(ledger.earned, cuts).tolist()),
         saving_uct=saving,
         co2_g=tuple(
             int(grams) if ledger.co2_known and there else None
@@ -245,7 +258,7 @@ def _total(amounts: Sequence[int | None]) -> int | None:
 def _energies(ledger: Ledger, cuts: Ints) -> dict[str, Ints]:
     """Round each flow once, over the whole span; what follows from them is worked out in whole Wh, so it balances."""
     flows = ledger.flows
-    imported, exported, production, charge, discharge, battery, community = whole(
+    imported, exported, production, charge, discharge, battery, community, sold = whole(
         np.stack(
             [
                 _sum(values, cuts)
@@ -257,6 +270,7 @@ def _energies(ledger: Ledger, cuts: Ints) -> dict[str, Ints]:
                     flows.discharge,
                     flows.battery_use,
                     ledger.community,
+                    ledger.sold,
                 )
             ]
         )
@@ -280,6 +294,7 @@ def _energies(ledger: Ledger, cuts: Ints) -> dict[str, Ints]:
         "battery_use_wh": np.minimum(battery, np.maximum(own_use, 0)),
         "community_wh": np.minimum(community, imported),
         "supplier_wh": imported - np.minimum(community, imported),
+        "sold_wh": np.minimum(sold, exported),
     }
 
 

@@ -54,6 +54,7 @@ class Totals:
     battery_use_wh: int = 0  # the part of own use that came out of the battery
     community_wh: int = 0  # bought from neighbours (part of import)
     supplier_wh: int = 0  # import that the supplier delivered
+    sold_wh: int = 0  # sold to neighbours (part of export)
     cost_uct: int | None = None
     income_uct: int | None = None
     saving_uct: int | None = None  # against everything from the supplier
@@ -166,8 +167,11 @@ class Statistics:
     battery_use_wh: NDArray[np.int64]
     community_wh: NDArray[np.int64]
     supplier_wh: NDArray[np.int64]
+    sold_wh: NDArray[np.int64]
     cost_uct: tuple[int | None, ...]
     income_uct: tuple[int | None, ...]
+    paid_uct: tuple[int, ...]  # the part of cost that neighbours got
+    earned_uct: tuple[int, ...]  # the part of income that neighbours paid
     saving_uct: tuple[int | None, ...]
     co2_g: tuple[int | None, ...]
     covered_quarters: NDArray[np.int64]
@@ -183,7 +187,8 @@ class Statistics:
     comparisons: dict[str, Comparison] = field(default_factory=dict)
     contract_gaps: list[ContractGap] = field(default_factory=list)
     sources: list[Source] = field(default_factory=list)
-    cost_parts: dict[str, int] = field(default_factory=dict)  # energy, levies, fixed, capacity net; vat; micro-cents
+    # Energy, levies, fixed, capacity net; vat; what neighbours got (community, only where there is any); micro-cents.
+    cost_parts: dict[str, int] = field(default_factory=dict)
     unpriced_quarters: int = 0  # energy flowed and the market price is missing: cost and income lack it
 
     @property

@@ -58,7 +58,7 @@ def sums(**changes) -> Statistics:
     start, end = day_edges(date(2026, 6, 17))
     none = np.zeros(1, np.int64)
     names = ["import", "export", "production", "charge", "discharge", "consumption", "own_use", "battery_use"]
-    energies = {f"{name}_wh": none for name in (*names, "community", "supplier")}
+    energies = {f"{name}_wh": none for name in (*names, "community", "supplier", "sold")}
     given = {
         "household_id": None,
         "zone": ZONE,
@@ -70,6 +70,8 @@ def sums(**changes) -> Statistics:
         **energies,
         "cost_uct": (None,),
         "income_uct": (None,),
+        "paid_uct": (0,),
+        "earned_uct": (0,),
         "saving_uct": (None,),
         "co2_g": (None,),
         "covered_quarters": none + 96,

@@ -208,12 +208,16 @@ def span_chart(
     language = get_language() or "en"
     sums = statistics.totals
     direct = statistics.own_use_wh - statistics.battery_use_wh
+    fed_in = statistics.export_wh - statistics.sold_wh
+    # What came over the grid was partly a neighbour's: then the rest is named for what it is.
+    supplied = _("From the supplier") if sums.community_wh else _("From the grid")
     flows = [
         ("sun", _("Own power, used"), direct, sums.own_use_wh - sums.battery_use_wh, statistics.has_production, 1),
         ("battery", _("From the battery"), statistics.battery_use_wh, sums.battery_use_wh, statistics.has_battery, 1),
         ("community", _("From neighbours"), statistics.community_wh, sums.community_wh, sums.community_wh > 0, 1),
-        ("grid-import", _("From the grid"), statistics.supplier_wh, sums.supplier_wh, True, 1),
-        ("grid-export", _("To the grid"), statistics.export_wh, sums.export_wh, statistics.has_production, -1),
+        ("grid-import", supplied, statistics.supplier_wh, sums.supplier_wh, True, 1),
+        ("community", _("To neighbours"), statistics.sold_wh, sums.sold_wh, sums.sold_wh > 0, -1),
+        ("grid-export", _("To the grid"), fed_in, sums.export_wh - sums.sold_wh, statistics.has_production, -1),
     ]
     shown = [flow for flow in flows if flow[4]]
     known = statistics.covered_quarters > 0

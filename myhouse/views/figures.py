@@ -201,24 +201,25 @@ def rates(answer: Statistics) -> list[Rate]:
             "home",
             _("Self-sufficiency"),
             formatting.share(sums.self_sufficiency_rate, language),
-            _width(sums.self_sufficiency_rate),
+            bar_width(sums.self_sufficiency_rate),
             _("of what you used came from your own roof and battery"),
         ),
         Rate(
             "sun",
             _("Self-consumption"),
             formatting.share(sums.self_consumption_rate, language),
-            _width(sums.self_consumption_rate),
+            bar_width(sums.self_consumption_rate),
             _("of what you produced was used at home"),
         ),
     ]
 
 
-def _width(rate: float | None) -> str:
+def bar_width(rate: float | None) -> str:
+    """Write a rate 0…1 as the width of a bar."""
     return f"{100 * min(1.0, max(0.0, rate or 0.0)):.1f}%"
 
 
-PARTS = ("energy", "levies", "fixed", "capacity", "vat")
+PARTS = ("energy", "levies", "fixed", "capacity", "vat", "community")
 
 
 def money_rows(answer: Statistics) -> list[Line]:
@@ -232,6 +233,7 @@ def money_rows(answer: Statistics) -> list[Line]:
         "fixed": _("Fixed fees"),
         "capacity": _("Capacity charge"),
         "vat": _("VAT"),
+        "community": _("Bought from neighbours"),
     }
 
     def amount(micro_cents: int | None) -> tuple[str]:
@@ -241,7 +243,11 @@ def money_rows(answer: Statistics) -> list[Line]:
         Line(words.get(name, name), amount(answer.cost_parts[name])) for name in PARTS if answer.cost_parts.get(name)
     ]
     lines.append(Line(_("Cost"), amount(sums.cost_uct), strong=True))
-    lines.append(Line(_("Income from feeding in"), amount(sums.income_uct)))
+    earned = sum(answer.earned_uct)
+    if earned:
+        lines.append(Line(_("Sold to neighbours"), amount(earned)))
+    fed_in = None if sums.income_uct is None else sums.income_uct - earned
+    lines.append(Line(_("Income from feeding in"), amount(fed_in)))
     lines.append(Line(_("Cost less income"), amount(sums.net_uct), strong=True))
     lines.append(Line(_("Saved against supplier only"), amount(sums.saving_uct)))
     return lines

@@ -25,7 +25,7 @@ from myhouse.selectors.home import home_load
 from myhouse.selectors.statistics import span_has_next, span_of_day, statistics
 from myhouse.statistics.model import Span, UnableToReadSpan
 from myhouse.templatetags.frame import url_or_nothing
-from myhouse.views import drawing, figures
+from myhouse.views import drawing, figures, parts
 from myhouse.views.gate import household_open
 
 if TYPE_CHECKING:
@@ -86,6 +86,8 @@ def household(request: HttpRequest, household_id: uuid.UUID) -> HttpResponse:
         "soc": drawing.soc_chart(curve=curve),
         "stats": figures.day_figures(today),
         "rates": figures.rates(today),
+        "used": parts.used_parts(today),
+        "given": parts.given_parts(today),
         "troubles": figures.troubles(today, one),
         "live": bool(flow.points),
         "reports": figures.reports(len(flow.stale_points)),
@@ -166,6 +168,8 @@ def energy_span(request: HttpRequest, household_id: uuid.UUID, unit: str, start:
         "beside": _beside(ghost_name, span),
         "stats": figures.span_figures(answer),
         "rates": figures.rates(answer),
+        "used": parts.used_parts(answer),
+        "given": parts.given_parts(answer),
         "money": figures.money_rows(answer),
         "comparison": figures.comparison_rows(answer),
         "comparison_heads": figures.comparison_heads(answer),

@@ -130,9 +130,9 @@ def gauge(point, quantity: str, since: datetime, times: np.ndarray, values: np.n
 
 
 def prices(since: datetime, now: datetime) -> None:
-    """Register a demo price and emission factors, up to tomorrow midnight."""
+    """Register a demo price and emission factors, to the end of the day after tomorrow."""
     first = int(since.timestamp() * 1000) // QUARTER_MS * QUARTER_MS
-    last = int(now.timestamp() * 1000) // 86_400_000 * 86_400_000 + 86_400_000
+    last = int(now.timestamp() * 1000) // 86_400_000 * 86_400_000 + 3 * 86_400_000
     times = np.arange(first, last, QUARTER_MS, dtype=np.int64)
     hours = (times / 3_600_000 + 1) % 24
     wave = 9_500 - 4_200 * np.exp(-(((hours - 13) / 2.6) ** 2)) + 5_500 * np.exp(-(((hours - 19) / 1.8) ** 2))

@@ -13,6 +13,7 @@ from myhouse.services.reference import reference_register, reference_write
 from myhouse.statistics.model import Span
 from myhouse.statistics.sources import EnergyShare
 from myhouse.statistics.tests.measured import FLAT, contract_of, full_home, moment, ms
+from myhouse.views.parts import given_parts, used_parts
 from telemetry.model import HOUR_MS, QUARTER_MS
 
 pytestmark = pytest.mark.django_db
@@ -132,6 +133,34 @@ def test_energy_from_neighbours_costs_no_supplier_tariff_and_sold_energy_earns_n
     assert totals.income_uct == 96 * (15 * 8_000 + 90_000)
     assert totals.co2_g == 96 * 60 * 400 // 1000
     assert totals.saving_uct == 96 * 100 * 30_000 - totals.cost_uct + totals.income_uct
+
+
+def test_what_neighbours_got_and_paid_is_told_apart_and_is_no_tax(settings):
+    settings.ENERGY_SOURCES = [f"{__name__}.neighbours"]
+    household = full_home("2026-06-15T00:00+02:00", {Quantity.IMPORT: [100] * 96, Quantity.EXPORT: [25] * 96})
+    contract_of(household)
+    contract_of(household, {"price": {"kind": "flat", "uct_per_wh": 8_000}}, direction="export")
+
+    answer = day_of(household)
+
+    assert (sum(answer.paid_uct), sum(answer.earned_uct)) == (96 * 400_000, 96 * 90_000)
+    assert answer.cost_parts["community"] == 96 * 400_000
+    assert "vat" not in answer.cost_parts
+    assert sum(answer.cost_parts.values()) == answer.totals.cost_uct
+    assert answer.totals.sold_wh == 96 * 10
+    shown = [(part.key, part.energy, part.money) for part in used_parts(answer)]
+    assert [(key, plain(energy), plain(money)) for key, energy, money in shown] == [
+        ("community", "≈ 3.84 kWh", "€0.38"),
+        ("grid-import", "≈ 5.76 kWh", "€1.73"),
+    ]
+    assert [(part.key, plain(part.energy)) for part in given_parts(answer)] == [
+        ("community", "≈ 960 Wh"),
+        ("grid-export", "≈ 1.44 kWh"),
+    ]
+
+
+def plain(text):
+    return text.replace("\u202f", " ")
 
 
 def test_two_contracts_in_a_month_price_their_own_days():
