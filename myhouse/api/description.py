@@ -170,11 +170,13 @@ def operations_of(result: Document) -> Iterator[tuple[str, str, Document]]:
 def _refusals_of(path: str, method: str, operation: Document) -> Iterator[str]:
     yield from ("TooMany", "Unavailable")
     schemes = {name for one in operation.get("security", []) for name in one}
-    if schemes:
+    # Signing in needs no token, and may fail all the same.
+    if schemes or "requestBody" in operation:
         yield "Unauthenticated"
     if "token" in schemes:
         yield "Forbidden"
-    if "{" in path:
+    # What is not there may be named in a body or query too.
+    if "{" in path or "requestBody" in operation or operation.get("parameters"):
         yield "NotFound"
     if method == "get":
         yield "NotAcceptable"
