@@ -30,6 +30,7 @@ PUBLIC_NAMES = {
     "join",
     "join-sign-up",
     "display",
+    "privacy-erasure",  # who asked for it is signed out; its link is signed and says nothing about whom
     "api-schema",
     "api-docs",
 }

@@ -17,9 +17,11 @@ from devices.tests.factories import http_meter
 from marketplace.models import CashOrder, Transfer
 from marketplace.services.cash import deposit_request
 from marketplace.tests.factories import EURO, traders
-from myhouse.models import Battery, Membership, Notice, PrivacyJob, SupplierContract, Upload, User
+from myhouse.documents.services import SYSTEM
+from myhouse.models import Battery, Membership, Notice, SupplierContract, Upload, User
 from myhouse.models.households import Household, Role
 from myhouse.models.metering import PointRole
+from myhouse.privacy.services import export_request, job_work
 from myhouse.scopes import Scope
 from myhouse.services.displays import display_create
 from myhouse.services.households import invitation_create
@@ -127,7 +129,7 @@ def _own(owner: User, household: Household) -> dict[str, uuid.UUID]:
     return {
         "upload_id": upload.pk,
         "notice_id": Notice.objects.create(user=owner, text="x", created_at=NOW).pk,
-        "job_id": PrivacyJob.objects.create(user=owner, kind="export", requested_at=NOW).pk,
+        "job_id": job_work(job=export_request(user=owner, actor=SYSTEM, now=NOW), now=NOW).pk,
     }
 
 
