@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+from contextlib import suppress
+
 import pytest
 from django.db import transaction
 
@@ -63,3 +66,46 @@ def test_effects_wait_for_the_outermost_block_and_never_come_when_it_fails():
 
     assert told == ["told"]
     assert transaction.get_connection().in_atomic_block is False
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_next_writer_need_not_wait_for_the_effects_of_the_one_before():
+    others, seen = threading.Event(), []
+
+    @atomic
+    def slow_effect() -> None:
+        CommunityFactory(name="first")
+        after_commit(lambda: seen.append(others.wait(timeout=10)))
+
+    def other() -> None:
+        try:
+            one_written("second")
+        finally:
+            others.set()
+            transaction.get_connection().close()
+
+    second = threading.Timer(0.1, other)
+    second.start()
+    slow_effect()
+    second.join()
+
+    assert seen == [True]
+    assert Community.objects.count() == 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_many_threads_write_at_once_and_none_is_lost_after_a_failure():
+    def write(number: int) -> None:
+        try:
+            with suppress(ValueError):
+                one_written(f"{number}", fails=number % 4 == 0)
+        finally:
+            transaction.get_connection().close()
+
+    threads = [threading.Thread(target=write, args=(number,)) for number in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=30)
+
+    assert Community.objects.count() == 12
