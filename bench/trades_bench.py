@@ -67,7 +67,6 @@ def rows() -> list[Row]:
 def buy(market: Market, client: int) -> None:
     """One purchase of one client, as the page and the API ask for it."""
     from marketplace.services.trades import offer_buy
-
     from myhouse.documents.services import SYSTEM
 
     offer = market.offers[client % len(market.offers)]
@@ -116,9 +115,8 @@ def in_parallel(client: Callable[[int], Callable[[], object]]) -> int:
 
 def ledger_prove(market: Market, done: int) -> None:
     """Refuse a figure of trades that are not all there, or that the ledger does not bear out."""
-    from marketplace.services.proof import ledger_prove as prove
-
     from marketplace.models import Trade
+    from marketplace.services.proof import ledger_prove as prove
 
     stored = Trade.objects.filter(community_id=market.community.pk)
     assert stored.count() == done, f"{stored.count()} trades are stored, {done} were made"
