@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 
+import pyotp
 import pytest
 from django.db import transaction
 
@@ -16,6 +18,19 @@ def strangers(django_db_setup, django_db_blocker) -> Iterator[World]:
     with django_db_blocker.unblock(), transaction.atomic():
         yield world()
         transaction.set_rollback(True)
+
+
+@pytest.fixture
+def guarded(db, at_now):
+    """A user with the second factor on since a minute ago, his app and his recovery codes."""
+    from myhouse.services.second_factor import factor_begin, factor_confirm, factor_secret
+    from myhouse.tests.factories import NOW, actor_of, home
+
+    user, _household = home()
+    before = NOW - timedelta(minutes=1)
+    app = pyotp.TOTP(factor_secret(factor_begin(user=user, now=before)))
+    codes = factor_confirm(user=user, code=app.at(before), actor=actor_of(user), now=before)
+    return user, app, codes
 
 
 @pytest.fixture

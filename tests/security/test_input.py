@@ -46,7 +46,14 @@ FIELDS = (
 )
 VALUES = ("9" * 300, -1, 1e308, True, None, [], {}, "\x00", "=1+1", "x" * 10_000)
 API = [one for one in ROUTES if one.api and not one.direct]
-WRITING = [method for method in UNSAFE if method != "DELETE"]
+
+
+def writing(route):
+    """The methods of a call that take a body."""
+    return [method for method in UNSAFE if method != "DELETE" and hasattr(route.callback.cls, method.lower())]
+
+
+TAKING = [one for one in API if writing(one)]
 
 
 @pytest.fixture
@@ -65,23 +72,23 @@ def send(visitor, method, path, body):
     ).status_code
 
 
-@pytest.mark.parametrize("route", **named(API))
+@pytest.mark.parametrize("route", **named(TAKING))
 def test_no_body_breaks_a_call_of_the_api(strangers, owner, route):
     path = route.filled(strangers.ids_for(route))
 
-    found = {(m, name): send(owner, m, path, body) for m in WRITING for name, body in BODIES.items()}
+    found = {(m, name): send(owner, m, path, body) for m in writing(route) for name, body in BODIES.items()}
 
     assert {key: status for key, status in found.items() if status >= 500} == {}
 
 
-@pytest.mark.parametrize("route", **named(API))
+@pytest.mark.parametrize("route", **named(TAKING))
 def test_no_value_breaks_a_call_of_the_api(strangers, owner, route):
     import json
 
     path = route.filled(strangers.ids_for(route))
     bodies = [json.dumps(dict.fromkeys(FIELDS, value)).encode() for value in VALUES]
 
-    found = {send(owner, method, path, body) for method in WRITING for body in bodies}
+    found = {send(owner, method, path, body) for method in writing(route) for body in bodies}
 
     assert {status for status in found if status >= 500} == set()
 
@@ -160,7 +167,6 @@ def test_a_device_cannot_nest_its_way_in(path, body):
         ("x.html", b"<script>x()</script>"),
         ("x.svg", b"<svg onload=x()>"),
         ("x.csv", b"\x00\x01\x02" * 50),
-        ("x.exe", b"MZ"),
     ],
 )
 def test_what_a_file_holds_is_shown_as_text_and_never_handed_out(strangers, owner, name, content):
