@@ -12,8 +12,6 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from marketplace.api.fields import (
-    CURSOR,
-    PAGE_LIMIT,
     Amount,
     CurrencyAsked,
     Money,
@@ -36,7 +34,7 @@ from marketplace.selectors.accounts import (
 )
 from marketplace.services.cash import cash_cancel, deposit_request, payout_request
 from myhouse.api.fields import Moment, moment
-from myhouse.api.gate import IDEMPOTENCY_KEY, actor_from, answer_once, user_of
+from myhouse.api.gate import CURSOR, IDEMPOTENCY_KEY, LIMIT, actor_from, answer_once, user_of
 from myhouse.documents.pages import limit_read
 from myhouse.scopes import Scope, by_method
 from myhouse.tariffs.money import money_text
@@ -206,7 +204,7 @@ class EntriesView(MarketView):
 
     @extend_schema(
         tags=TAG,
-        parameters=[CURSOR, PAGE_LIMIT],
+        parameters=[CURSOR, LIMIT],
         responses=EntryList,
         summary="List an account's movements with the running balance",
     )
@@ -240,7 +238,7 @@ class CashOrdersView(MarketView):
     @extend_schema(tags=TAG, responses=CashOrderList, summary="List deposits and payouts")
     def get(self, request: Request, household_id: uuid.UUID) -> Response:
         """Answer the newest 200."""
-        found = cash_orders_of(household=self.access.household)
+        found = cash_orders_of(household=self.access.household, since=self.access.since)
         return Response({"results": [order_json(order, self.currency) for order in found]})
 
     @extend_schema(
@@ -276,7 +274,7 @@ class CashOrderView(MarketView):
     @extend_schema(tags=TAG, responses=CashOrderAnswer, summary="Read a deposit or payout")
     def get(self, request: Request, household_id: uuid.UUID, order_id: uuid.UUID) -> Response:
         """Answer its state."""
-        found = cash_order_for(household=self.access.household, order_id=order_id)
+        found = cash_order_for(household=self.access.household, order_id=order_id, since=self.access.since)
         return Response(order_json(found, self.currency))
 
     @extend_schema(
@@ -287,6 +285,6 @@ class CashOrderView(MarketView):
     )
     def delete(self, request: Request, household_id: uuid.UUID, order_id: uuid.UUID) -> Response:
         """Cancel it while nobody has decided; answers the order as it ended."""
-        order = cash_order_for(household=self.access.household, order_id=order_id)
+        order = cash_order_for(household=self.access.household, order_id=order_id, since=self.access.since)
         ended = cash_cancel(order=order, actor=actor_from(request), now=timezone.now())
         return Response(order_json(ended, self.currency))

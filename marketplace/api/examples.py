@@ -11,6 +11,7 @@ _COMMUNITY = "01990b5e-7d10-7b2e-a6a4-91c3f7d05b12"
 _OFFER_ID = "01990b64-1f3a-7e58-b1c7-5d90ab3e6f21"
 _TRADE_ID = "01990b66-8c02-7a91-9f44-e1b7d2036a58"
 _ACCOUNT_ID = "01990b5f-0b6e-7d25-8a1c-47f3e9b6c0d4"
+_TRANSFER_ID = "01990b66-8c05-7d3e-a2f1-70c4b8e91d36"
 _ORDER_ID = "01990b70-2d4f-7c13-b9e8-0f6a5c71d832"
 
 
@@ -108,7 +109,7 @@ _TRADE_WHOLE = {
     ],
     "transfers": [
         {
-            "id": "01990b66-8c05-7d3e-a2f1-70c4b8e91d36",
+            "id": _TRANSFER_ID,
             "kind": "move",
             "asset": "money",
             "amount": "0.33",
@@ -152,26 +153,27 @@ _BALANCE = {
     "energy_wh": 1_290,
     "accounts": [_ACCOUNT, _ENERGY_ACCOUNT],
 }
+_BOUGHT = {
+    "number": 2,
+    "at": "2026-11-21T09:30:12.664Z",
+    "kind": "move",
+    "title": "Energy bought",
+    "counterpart": "Anna Berg",
+    "balance_change": "-0.33",
+    "reserved_change": "0.00",
+    "balance_after": "49.67",
+    "reserved_after": "0.00",
+    "cause": "trade",
+    "cause_id": _TRADE_ID,
+    "transfer": _TRANSFER_ID,
+    "note": "",
+}
 _ENTRIES = {
     "account": _ACCOUNT_ID,
     "asset": "money",
     "currency": "EUR",
     "results": [
-        {
-            "number": 2,
-            "at": "2026-11-21T09:30:12.664Z",
-            "kind": "move",
-            "title": "Energy bought",
-            "counterpart": "Anna Berg",
-            "balance_change": "-0.33",
-            "reserved_change": "0.00",
-            "balance_after": "49.67",
-            "reserved_after": "0.00",
-            "cause": "trade",
-            "cause_id": _TRADE_ID,
-            "transfer": "01990b66-8c05-7d3e-a2f1-70c4b8e91d36",
-            "note": "",
-        },
+        _BOUGHT,
         {
             "number": 1,
             "at": "2026-10-02T07:41:55.120Z",
@@ -282,6 +284,7 @@ PARAMETERS: dict[str, Parameter] = {
     "offer_id": Parameter("An open offer of the community, or one of yours.", _OFFER_ID),
     "trade_id": Parameter("A trade of the household.", _TRADE_ID),
     "account_id": Parameter("An account, from `GET households/<id>/accounts`.", _ACCOUNT_ID),
+    "transfer_id": Parameter("A movement, from `GET households/<id>/accounts/<id>/entries`.", _TRANSFER_ID),
     "order_id": Parameter("A deposit or payout of the household.", _ORDER_ID),
 }
 EXAMPLES: dict[str, Example] = {
@@ -291,11 +294,38 @@ EXAMPLES: dict[str, Example] = {
     "households_offers_retrieve": Example(_STORED),
     "households_offers_partial_update": Example(_OFFER_CHANGED, body={"version": 1, "total": "0.80"}),
     "households_offers_destroy": Example({**_OWN, "state": "withdrawn", "deliverable_wh": 0}),
+    "households_offers_price": Example(
+        {"energy_wh": 1_500, "currency": "EUR", "total": "0.33", "supplier_total": "0.4785", "version": 1},
+        query={"energy_wh": 1_500},
+    ),
     "households_offers_purchases_create": Example(_TRADE, body={"energy_wh": 1_500, "version": 1}),
     "households_trades_list": Example({"results": [_TRADE], "next_cursor": None}),
     "households_trades_retrieve": Example(_TRADE_WHOLE),
     "households_accounts_list": Example(_BALANCE),
     "households_accounts_entries_list": Example(_ENTRIES),
+    "households_accounts_entries_retrieve": Example(
+        {
+            **_BOUGHT,
+            "account": _ACCOUNT_ID,
+            "asset": "money",
+            "currency": "EUR",
+            "trade": _TRADE_ID,
+            "cash_order": None,
+            "allocations": [],
+            "related": [
+                {
+                    "transfer": "01990b66-8c05-7d3e-a2f1-70c4b8e91d37",
+                    "kind": "move",
+                    "title": "Energy bought",
+                    "at": "2026-11-21T09:30:12.664Z",
+                }
+            ],
+        }
+    ),
+    "households_accounts_export": Example(
+        "Number,Time,What,With,Change (EUR),Change of what is reserved (EUR),Balance (EUR),Reserved (EUR),Note,"
+        "Transfer\r\n"
+    ),
     "households_cash_orders_list": Example({"results": [_ORDER]}),
     "households_cash_orders_create": Example(_ORDER, body={"direction": "deposit", "amount": "50.00"}),
     "households_cash_orders_retrieve": Example(

@@ -8,14 +8,13 @@ from contextlib import contextmanager
 from typing import Any
 
 from django.utils.translation import gettext as _
-from drf_spectacular.utils import OpenApiParameter, extend_schema_field
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from marketplace.models import Account, Offer, Trade
 from marketplace.models.ledger import Asset
 from marketplace.models.offers import OfferKind
 from myhouse.api.fields import Moment, moment
-from myhouse.documents.pages import LIMIT, LIMIT_MAX
 from myhouse.errors import FieldError, UnableTo
 from myhouse.tariffs.money import MICRO_CENTS_PER_UNIT, money_text
 
@@ -24,10 +23,7 @@ _PATTERN = r"^-?\d+\.\d{2,8}$"
 # What clients may send: without a sign, with or without decimals.
 _PATTERN_IN = r"^\d{1,9}(\.\d{1,8})?$"
 
-CURSOR = OpenApiParameter("cursor", str, description="`next_cursor` of the page before; left out for the first page.")
-PAGE_LIMIT = OpenApiParameter(
-    "limit", {"type": "integer", "minimum": 1, "maximum": LIMIT_MAX, "default": LIMIT}, description="Rows per page."
-)
+VERSION_MAX = 2**31 - 1
 
 
 class UnableToReadCurrency(UnableTo):

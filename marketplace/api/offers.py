@@ -13,8 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from marketplace.api.fields import (
-    CURSOR,
-    PAGE_LIMIT,
+    VERSION_MAX,
     CurrencyAsked,
     DeliveryWindow,
     Money,
@@ -24,21 +23,23 @@ from marketplace.api.fields import (
     window_json,
 )
 from marketplace.api.gate import MarketView
-from marketplace.api.trades import TradeAnswer, trade_json
-from marketplace.limits import OFFERS, PURCHASES, trading_count
+from marketplace.limits import OFFERS, trading_count
 from marketplace.models.offers import OfferKind, OfferState
 from marketplace.selectors.offers import BookQuery, OfferLine, book_page, offer_for, own_offers_page
-from marketplace.selectors.trades import trade_for
-from marketplace.services.offers import ENERGY_AT_MOST_WH, offer_change, offer_create, offer_withdraw
-from marketplace.services.trades import offer_buy
+from marketplace.services.offers import (
+    ENERGY_AT_MOST_WH,
+    offer_change,
+    offer_create,
+    offer_withdraw,
+)
 from myhouse.api.fields import Moment, moment
-from myhouse.api.gate import IDEMPOTENCY_KEY, actor_from, answer_once, user_of
-from myhouse.documents.pages import LIMIT, LIMIT_MAX, limit_read
+from myhouse.api.gate import CURSOR, IDEMPOTENCY_KEY, LIMIT, actor_from, answer_once, user_of
+from myhouse.documents.pages import LIMIT as LIMIT_DEFAULT
+from myhouse.documents.pages import LIMIT_MAX, limit_read
 from myhouse.scopes import Scope, by_method
 from myhouse.tariffs.money import money_text
 
 TAG = ["market"]
-VERSION_MAX = 2**31 - 1
 SORTS = ("price", "-price", "newest", "energy", "window")
 
 
@@ -89,7 +90,9 @@ class BookAsk(serializers.Serializer[Any]):
         required=False, min_value=1, max_value=ENERGY_AT_MOST_WH, help_text="At least so much left."
     )
     max_price_per_kwh = MoneyAsked(required=False, help_text="At most so dear.")
-    limit = serializers.IntegerField(default=LIMIT, min_value=1, max_value=LIMIT_MAX, help_text="Rows per page.")
+    limit = serializers.IntegerField(
+        default=LIMIT_DEFAULT, min_value=1, max_value=LIMIT_MAX, help_text="Rows per page."
+    )
     cursor = serializers.CharField(required=False, help_text="`next_cursor` of the page before.")
 
 
@@ -110,18 +113,6 @@ class ChangedOffer(CurrencyAsked):
     version = serializers.IntegerField(min_value=1, max_value=VERSION_MAX, help_text="The version you have seen.")
     energy_wh = serializers.IntegerField(min_value=1, max_value=ENERGY_AT_MOST_WH, required=False)
     total = MoneyAsked(required=False)
-
-
-class Purchase(CurrencyAsked):
-    """How much to buy of an offer."""
-
-    energy_wh = serializers.IntegerField(min_value=1, max_value=ENERGY_AT_MOST_WH)
-    version = serializers.IntegerField(
-        min_value=1,
-        max_value=VERSION_MAX,
-        required=False,
-        help_text="Buy only if amount and price are still those of this version.",
-    )
 
 
 def offer_json(line: OfferLine, currency: str) -> dict[str, Any]:
@@ -220,7 +211,7 @@ class OwnOffersView(MarketView):
 
     @extend_schema(
         tags=TAG,
-        parameters=[CURSOR, PAGE_LIMIT],
+        parameters=[CURSOR, LIMIT],
         responses=OfferList,
         summary="List your own offers, ended ones too",
     )
@@ -291,38 +282,3 @@ class OfferView(MarketView):
             household=self.access.household, offer_id=offer_id, now=timezone.now(), community=self.community
         )
         return Response(offer_json(line, self.currency))
-
-
-class PurchasesView(MarketView):
-    """Buying."""
-
-    scopes = by_method(write=Scope.MARKET_TRADE)
-
-    @extend_schema(
-        tags=TAG,
-        parameters=[IDEMPOTENCY_KEY],
-        request=Purchase,
-        responses={201: TradeAnswer},
-        summary="Buy from an offer",
-    )
-    def post(self, request: Request, household_id: uuid.UUID, offer_id: uuid.UUID) -> Response:
-        """Buy all or a part of an offer. Send an Idempotency-Key, or a repeated request buys twice."""
-        asked = Purchase(data=request.data)
-        asked.is_valid(raise_exception=True)
-        data, household, actor, now = asked.validated_data, self.access.household, actor_from(request), timezone.now()
-        currency_check(data.get("currency"), self.currency)
-        trading_count(limit=PURCHASES, user_id=user_of(request).pk, now=now)
-
-        def run() -> tuple[int, Any]:
-            trade = offer_buy(
-                offer_id=offer_id,
-                household=household,
-                energy_wh=data["energy_wh"],
-                version=data.get("version"),
-                actor=actor,
-                now=now,
-            )
-            return 201, trade_json(trade_for(household=household, trade_id=trade.pk, now=now), self.currency)
-
-        with told_by_our_names():
-            return answer_once(request, run)

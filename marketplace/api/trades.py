@@ -120,7 +120,8 @@ def trade_json(line: TradeLine | TradeDetail, currency: str) -> dict[str, Any]:
     }
 
 
-def _allocation_json(one: Allocation) -> dict[str, Any]:
+def allocation_json(one: Allocation) -> dict[str, Any]:
+    """Write so much of a trade as met the meter in one quarter-hour."""
     return {
         "start": moment(one.slot_start),
         "side": one.side,
@@ -145,7 +146,7 @@ def detail_json(detail: TradeDetail, currency: str) -> dict[str, Any]:
     """Write a trade with all that belongs to it."""
     return {
         **trade_json(detail, currency),
-        "allocations": [_allocation_json(one) for one in detail.allocations],
+        "allocations": [allocation_json(one) for one in detail.allocations],
         "transfers": [_transfer_json(one) for one in detail.transfers],
     }
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from decimal import Decimal
 
+import openpyxl
 import pytest
 
 from marketplace.api.tests.asking import Program
@@ -110,6 +113,33 @@ def test_another_s_account_does_not_exist(market, program):
     of_seller = account(Program(market[0]), "money")["id"]
 
     assert program.get(f"accounts/{of_seller}/entries").status_code == 404
+    assert program.client.get(f"{program.base}/accounts/{of_seller}/export.csv").status_code == 404
+
+
+def test_a_movement_opens_to_its_trade(market, program):
+    trade = market[1].buys(market[0].offers_stored(1_000, EURO))
+    money = account(program, "money")["id"]
+    newest = program.read(f"accounts/{money}/entries", limit=1)["results"][0]
+
+    found = program.read(f"accounts/{money}/entries/{newest['transfer']}")
+    elsewhere = program.get(f"accounts/{account(program, 'energy')['id']}/entries/{newest['transfer']}")
+
+    assert (found["trade"], found["cash_order"], found["balance_change"]) == (str(trade.pk), None, "-1.00")
+    assert len(found["related"]) == 1
+    assert elsewhere.status_code == 404
+
+
+def test_movements_are_handed_out_as_files(market, program):
+    market[1].buys(market[0].offers_stored(1_000, EURO))
+    path = f"{program.base}/accounts/{account(program, 'money')['id']}/export"
+
+    text = b"".join(program.client.get(f"{path}.csv").streaming_content).decode()
+    book = openpyxl.load_workbook(io.BytesIO(b"".join(program.client.get(f"{path}.xlsx").streaming_content)))
+
+    rows = list(csv.reader(io.StringIO(text.removeprefix("\ufeff"))))
+    assert [row[6] for row in rows[1:]] == ["10", "9"]
+    assert book.active.max_row >= 3
+    assert program.client.get(f"{path}.pdf").status_code == 404
 
 
 def test_a_deposit_is_asked_for_and_counts_once_confirmed(program):

@@ -165,6 +165,19 @@ def test_a_part_is_bought_and_seen_by_both(market, seller, buyer):
     assert buyer.read(f"offers/{offer.pk}")["left_wh"] == 1_500
 
 
+def test_a_part_s_price_is_told_beforehand(market, buyer):
+    offer = market[0].offers_stored(1_000, 10 * 1_000_000 + 1)
+    path = f"offers/{offer.pk}/price"
+
+    told = buyer.read(path, energy_wh=333)
+    bought = buyer.post(f"offers/{offer.pk}/purchases", {"energy_wh": 333, "version": told["version"]}).json()
+
+    assert (told["total"], told["supplier_total"], told["currency"]) == ("0.0333", "0.10656", "EUR")
+    assert bought["total"] == told["total"]
+    assert buyer.wrong_field(buyer.get(path, energy_wh=668)) == "energy_wh"
+    assert buyer.wrong_field(buyer.get(path)) == "energy_wh"
+
+
 def test_the_same_key_buys_once(market, buyer):
     path = f"offers/{market[0].offers_stored(2_000, EURO).pk}/purchases"
 
@@ -190,7 +203,7 @@ def test_says_why_nothing_was_bought(market, seller, buyer):
 
 
 def test_purchases_are_counted_and_refused_with_the_time_to_wait(market, buyer, monkeypatch):
-    monkeypatch.setattr("marketplace.api.offers.PURCHASES", type(PURCHASES)("test", tries=1, window_s=60))
+    monkeypatch.setattr("marketplace.api.buying.PURCHASES", type(PURCHASES)("test", tries=1, window_s=60))
     path = f"offers/{market[0].offers_stored(1_000, EURO).pk}/purchases"
 
     assert buyer.post(path, {"energy_wh": 1}).status_code == 201
