@@ -17,6 +17,13 @@ HOME_PAGES = (
     "energy/?unit=month",
     "energy/?unit=year",
     "appliances/",
+    "market/",
+    "market/offers/",
+    "market/offers/new/",
+    "market/offers/new/?kind=window",
+    "market/trades/",
+    "balance/",
+    "balance/?account=energy",
     "contracts/",
     "contracts/new/import/flat/",
     "contracts/new/import/tou/",
@@ -25,7 +32,7 @@ HOME_PAGES = (
     "members/",
     "settings/",
 )
-MEMBER_PAGES = ("/households/", "/households/new/", "/account/")
+MEMBER_PAGES = ("/households/", "/households/new/", "/account/", "/notices/")
 ALL = [("guest", p) for p in GUEST_PAGES] + [("member", p) for p in MEMBER_PAGES] + [("home", p) for p in HOME_PAGES]
 
 
