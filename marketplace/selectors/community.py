@@ -92,7 +92,7 @@ def savings_by_step(*, community: Community, start: date, end: date, step: Step)
 
 def market_state(*, community: Community, now: datetime) -> MarketState:
     """Describe the open offers and today's trades; two queries."""
-    offers = Offer.objects.filter(community_id=community.pk, state=OfferState.OPEN, closes_at__gt=now)
+    offers = Offer.objects.filter(community_id=community.pk, state=OfferState.OPEN).exclude(closes_at__lte=now)
     book = offers.aggregate(count=Count("pk"), left=Sum("left_wh"), cheapest=Min("price_uct_kwh"))
     today = now.astimezone(ZoneInfo(community.time_zone)).date()
     midnight = utc_datetime(day_start_ms(community.time_zone, today))

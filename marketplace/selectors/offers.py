@@ -86,7 +86,9 @@ def book_page(
     community = community or community_of(household=household, now=now)
     if community is None:
         return BookPage([], None)
-    rows = Offer.objects.filter(community_id=community.pk, state=OfferState.OPEN, closes_at__gt=now)
+    rows = Offer.objects.filter(community_id=community.pk, state=OfferState.OPEN)
+    # Said the other way round, or the database would look offers up by when they close, and sort them all.
+    rows = rows.exclude(closes_at__lte=now)
     if query.kind:
         if query.kind not in OfferKind.values:
             raise UnableToPage(_("Choose one of %(kinds)s.") % {"kinds": ", ".join(OfferKind.values)}, field="kind")
