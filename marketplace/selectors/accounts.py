@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -216,14 +216,14 @@ def movements_all(
         number = entries[-1].number
 
 
-def cash_orders_of(*, household: Household) -> list[CashOrder]:
-    """List the household's deposits and payouts, the newest first."""
-    return list(CashOrder.objects.filter(household_id=household.pk).order_by("-requested_at")[:_ORDERS_AT_MOST])
+def cash_orders_of(*, household: Household, since: datetime | None = None) -> list[CashOrder]:
+    """List the household's deposits and payouts of the reader's time, the newest first; what waits is always in it."""
+    return list(_orders(household, since).order_by("-requested_at")[:_ORDERS_AT_MOST])
 
 
-def cash_order_for(*, household: Household, order_id: uuid.UUID) -> CashOrder:
+def cash_order_for(*, household: Household, order_id: uuid.UUID, since: datetime | None = None) -> CashOrder:
     """Open one of the household's orders, or refuse as if it did not exist."""
-    order = CashOrder.objects.filter(pk=order_id, household_id=household.pk).first()
+    order = _orders(household, since).filter(pk=order_id).first()
     if order is None:
         raise NotFound(_("There is no such deposit or payout, or it is not yours."))
     return order
@@ -240,6 +240,11 @@ def cash_orders_open(*, community_ids: Sequence[uuid.UUID] | None) -> list[CashO
 def proof_latest() -> LedgerProof | None:
     """Return the outcome of the newest check of the ledger."""
     return LedgerProof.objects.order_by("-at").first()
+
+
+def _orders(household: Household, since: datetime | None) -> QuerySet[CashOrder]:
+    orders = CashOrder.objects.filter(household_id=household.pk)
+    return orders if since is None else orders.filter(Q(requested_at__gte=since) | Q(state=CashState.REQUESTED))
 
 
 def _within(rows: QuerySet[Entry], since: datetime | None, until: datetime | None) -> QuerySet[Entry]:

@@ -160,6 +160,18 @@ def test_exports_every_movement_exactly_and_in_order():
     assert [row[4] for row in sheet[1:]] == [10, -1.23456789]
 
 
+def test_a_new_occupant_sees_what_waits_and_none_of_what_was_decided_before_him():
+    place = village()
+    household, later = place[0].household, NOW + timedelta(days=1)
+    decided = deposit_request(household=household, amount_uct=EURO, actor=SYSTEM, now=NOW)
+    cash_confirm(order=decided, actor=SYSTEM, now=NOW)
+    waits = deposit_request(household=household, amount_uct=EURO, actor=SYSTEM, now=NOW)
+    assert cash_orders_of(household=household, since=later) == [waits]
+    assert cash_order_for(household=household, order_id=waits.pk, since=later) == waits
+    with pytest.raises(NotFound):
+        cash_order_for(household=household, order_id=decided.pk, since=later)
+
+
 def test_operators_see_what_waits_the_oldest_first():
     place, elsewhere = village(), village()
     orders = [

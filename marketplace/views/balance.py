@@ -130,7 +130,7 @@ def order_cancel(request: HttpRequest, household_id: uuid.UUID, order_id: uuid.U
     """Take back a deposit or payout nobody has decided on."""
     place = place_open(request, household_id)
     place.access.require_change()
-    order = cash_order_for(household=place.household, order_id=order_id)
+    order = cash_order_for(household=place.household, order_id=order_id, since=place.access.since)
 
     def run() -> uuid.UUID:
         return cash_cancel(order=order, actor=actor_from(request), now=place.now).pk
@@ -159,7 +159,7 @@ def _ordered(place: Place, form: DepositForm, run: Any, done: str, **forms: Depo
 
 
 def _page(place: Place, *, status: int = 200, **forms: DepositForm) -> HttpResponse:
-    orders = cash_orders_of(household=place.household)
+    orders = cash_orders_of(household=place.household, since=place.access.since)
     context = {
         **_balance(place),
         "deposit_form": DepositForm(auto_id="deposit_%s"),
