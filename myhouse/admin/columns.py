@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import date, datetime
 from functools import partial
@@ -21,7 +22,9 @@ from myhouse.documents.base import FOREVER, FOREVER_DATE
 
 Column = Callable[[Any], object]
 _WH_PER_KWH = 1000
-_DETAILS_LENGTH = 160
+_UCT_PER_UNIT = 100_000_000
+_DETAILS_LENGTH = 120
+_ID = re.compile(r"[0-9a-f]{8}-?([0-9a-f]{4}-?){3}[0-9a-f]{12}")
 # Slots and windows that stand for "none" begin here.
 _BEGINNING_YEAR = 1970
 
@@ -74,9 +77,21 @@ def moment_text(moment: datetime | None) -> str:
 
 
 def details_text(details: dict[str, Any]) -> str:
-    """Write what an entry of the audit log says besides, bounded."""
-    text = ", ".join(f"{name.replace('_', ' ')}: {value}" for name, value in details.items())
+    """Write in a line what an entry of the audit log says besides: amounts with their unit, ids left to its page."""
+    parts = [_detail(name, value) for name, value in details.items() if not _ID.fullmatch(str(value))]
+    text = ", ".join(parts)
     return (text[: _DETAILS_LENGTH - 1] + "…") if len(text) > _DETAILS_LENGTH else text or formatting.MISSING
+
+
+def _detail(name: str, value: Any) -> str:
+    if name.endswith("_uct") and isinstance(value, int):
+        # The log does not say the currency; it is the community's.
+        name, value = name.removesuffix("_uct"), formatting.number(value / _UCT_PER_UNIT, 2, get_language())
+    elif name.endswith("_wh") and isinstance(value, int):
+        name, value = name.removesuffix("_wh"), energy_text(value)
+    elif str(value) == FOREVER_DATE.isoformat():
+        value = formatting.MISSING
+    return f"{name.replace('_', ' ')}: {value}"
 
 
 def currency_of(row: Any) -> str:

@@ -6,6 +6,10 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from marketplace.models import Trade
+from myhouse.documents.services import SYSTEM, audit_record
+from myhouse.models import AuditEntry
+from myhouse.tests.factories import NOW, actor_of
 from tests.operators.world import NAMES, OURS, World, registered, rows_listed, url
 
 pytestmark = pytest.mark.django_db
@@ -127,3 +131,23 @@ def test_shows_no_digest_salt_or_content_of_messages(client, operator, own):
         page = client.get(url(model, "change", own.row(model).pk))
         fields = {name for fieldset in page.context["adminform"] for line in fieldset for name in line.fields}
         assert not secrets & fields, model
+
+
+def test_the_audit_log_says_what_changed_in_a_line(client, operator, own):
+    details = {"household": str(own.household.pk), "amount_uct": 250_000_000, "energy_wh": 1_200, "reason": "x" * 200}
+    audit_record(actor=SYSTEM, action="trade.buy", now=NOW, subject=own.row(Trade), details=details)
+
+    text = client.get(url(AuditEntry, "changelist"), {"q": "trade.buy"}).content.decode()
+
+    assert "amount: 2.50, energy: 1.20\u202fkWh, reason: xxx" in text
+    assert url(Trade, "change", own.row(Trade).pk) in text
+
+
+def test_the_audit_log_is_narrowed_to_a_subject_and_to_who_changed_it(client, operator, own):
+    mine = audit_record(actor=actor_of(operator), action="offer.withdraw", now=NOW)
+    audit_record(actor=SYSTEM, action="offer.close", now=NOW)
+    audit_record(actor=actor_of(operator), action="trade.reverse", now=NOW)
+
+    listed = rows_listed(client.get(url(AuditEntry, "changelist"), {"about": "offer.", "by": "me"}))
+
+    assert listed == {mine.pk}
