@@ -64,7 +64,7 @@ def demo_fill(
         community_settle(spec=spec, base_port=base_port, begins_at=begins_at, now=now)
     references_extend(now=now)
     count = _history(spec, base_port, now, progress or _Teller(say))
-    market_fill(spec=spec, now=now)
+    market_fill(spec=spec, now=now, say=say)
     say(f"The demo community has {spec.homes} homes and {count:,} readings since {spec.origin}.")
 
 
@@ -80,7 +80,7 @@ def demo_catch_up(*, now: datetime, say: Say = print, progress: Progress | None 
         known = _ports_ensure(*known, now)
     references_extend(now=now)
     count = _history(*known, now, progress or _Teller(say, quiet_until=10))
-    market_fill(spec=known[0], now=now)
+    market_fill(spec=known[0], now=now, say=say)
     if count:
         say(f"The demo has caught up: {count:,} readings.")
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.db import transaction
@@ -31,7 +33,7 @@ _OPENED, _TRADED, _READY = "demo.market_opened", "demo.market_day", "demo.market
 _DEMO = Actor(label="demo")
 
 
-def market_fill(*, spec: Spec, now: datetime) -> int:
+def market_fill(*, spec: Spec, now: datetime, say: Callable[[str], Any] = print) -> int:
     """Let the demo trade on every day that it has not yet; returns how many days were added.
 
     Each day is one transaction with its own mark, so an interrupted filling goes on with the day it had come to. At
@@ -42,6 +44,8 @@ def market_fill(*, spec: Spec, now: datetime) -> int:
         return 0
     filled_on = _opened(street, now)
     days = _days_to_trade(street, now)
+    if days:
+        say(f"  trading on {len(days)} days")
     for day in days:
         trading = street if day < filled_on else street.without_visitors()
         # Django's own block and not ours: what one neighbour is refused is taken back alone, and the day goes on.
