@@ -15,6 +15,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -22,32 +23,67 @@ from typing import Any
 from tests.browser.product import CHROMIUM_ARGS, ROOT, environment
 from tests.services import chromium
 
-EMAIL = "household@demo.example"
+HOUSEHOLD, OPERATOR = "household@demo.example", "operator@demo.example"
 DESK, PHONE = (1200, 900), (360, 740)
 READY_S = 300
+# Of these the upper part says enough.
+LONG = {"api-docs", "operator-trades"}
 # Size, its name, brightness, and which pages (all if none are named): enough to judge each page once in each guise.
 KINDS = (
     (DESK, "desk", "light", None),
-    (DESK, "desk", "dark", {"household", "month"}),
-    (PHONE, "phone", "light", {"household", "month"}),
-    (PHONE, "phone", "dark", {"landing", "household"}),
+    (DESK, "desk", "dark", {"household", "month", "market", "balance", "display", "operator"}),
+    (PHONE, "phone", "light", {"household", "month", "market", "offer", "offer-new", "balance", "account"}),
+    (PHONE, "phone", "dark", {"landing", "household", "trade"}),
 )
 
 
-def shots(home: str) -> list[tuple[str, str]]:
-    """Name and address of each page."""
+@dataclass(frozen=True)
+class Shot:
+    """A page to take: its name, its address, and the login that sees it (none: anybody)."""
+
+    name: str
+    path: str
+    login: str = HOUSEHOLD
+
+
+def shots(home: str, seen: Seen) -> list[Shot]:
+    """Every page to take."""
     today = datetime.now(UTC).date()
     summer = today.replace(year=today.year if (today.month, today.day) > (6, 21) else today.year - 1, month=6, day=20)
     return [
-        ("landing", "/?tour"),
-        ("household", home),
-        ("day", f"{home}energy/day/{summer.isoformat()}/"),
-        ("month", f"{home}energy/month/{summer.replace(day=1).isoformat()}/"),
-        ("year", f"{home}energy/?unit=year"),
-        ("appliances", f"{home}appliances/"),
-        ("tariffs", f"{home}contracts/"),
-        ("devices", f"{home}devices/"),
+        Shot("landing", "/?tour", ""),
+        Shot("household", home),
+        Shot("day", f"{home}energy/day/{summer.isoformat()}/"),
+        Shot("month", f"{home}energy/month/{summer.replace(day=1).isoformat()}/"),
+        Shot("year", f"{home}energy/?unit=year"),
+        Shot("appliances", f"{home}appliances/"),
+        Shot("tariffs", f"{home}contracts/"),
+        Shot("devices", f"{home}devices/"),
+        Shot("market", f"{home}market/"),
+        Shot("offer", seen.offer),
+        Shot("offer-new", f"{home}market/offers/new/"),
+        Shot("own-offers", f"{home}market/offers/"),
+        Shot("trade", seen.trade),
+        Shot("balance", f"{home}balance/"),
+        Shot("community", seen.community),
+        Shot("account", "/account/"),
+        Shot("second-factor", "/account/second-factor/"),
+        Shot("display", seen.display, ""),
+        Shot("api-docs", "/api/v1/docs", ""),
+        Shot("operator", "/admin/", OPERATOR),
+        Shot("operator-trades", "/admin/marketplace/trade/", OPERATOR),
+        Shot("operator-home", "/operator/", OPERATOR),
     ]
+
+
+@dataclass(frozen=True)
+class Seen:
+    """Addresses that are only known once there is something: an offer, a trade, the community, a display."""
+
+    offer: str
+    trade: str
+    community: str
+    display: str
 
 
 @contextmanager
@@ -79,18 +115,48 @@ def take(url: str, password: str, out: Path) -> None:
     out.mkdir(parents=True, exist_ok=True)
     with sync_playwright() as play:
         browser = play.chromium.launch(executable_path=chromium(), args=CHROMIUM_ARGS)
-        context = browser.new_context(locale="en-GB")
-        page = context.new_page()
-        page.goto(f"{url}/sign-in/")
-        page.fill("[name=username]", EMAIL)
-        page.fill("[name=password]", password)
-        page.click("main button[type=submit]")
-        page.wait_for_url("**/households/**")
-        home, state = page.url.removeprefix(url), context.storage_state()
+        page = signed_in(browser, url, HOUSEHOLD, password)
+        home = page.url.removeprefix(url)
+        states = {HOUSEHOLD: page.context.storage_state(), "": None}
+        seen = looked_up(page, url, home)
+        states[OPERATOR] = signed_in(browser, url, OPERATOR, password).context.storage_state()
         for size, name, scheme, only in KINDS:
-            chosen = [shot for shot in shots(home) if only is None or shot[0] in only]
-            _take_all(browser, state, url, out, (size, name, scheme), chosen)
+            chosen = [shot for shot in shots(home, seen) if only is None or shot.name in only]
+            for login, state in states.items():
+                _take_all(browser, state, url, out, (size, name, scheme), [s for s in chosen if s.login == login])
         browser.close()
+
+
+def signed_in(browser: Any, url: str, email: str, password: str) -> Any:
+    """A page of somebody who has just signed in."""
+    page = browser.new_context(locale="en-GB").new_page()
+    page.goto(f"{url}/sign-in/")
+    page.fill("[name=username]", email)
+    page.fill("[name=password]", password)
+    page.click("main button[type=submit]")
+    page.wait_for_url(lambda there: "/sign-in/" not in there)
+    return page
+
+
+def looked_up(page: Any, url: str, home: str) -> Seen:
+    """Find an offer, a trade and the community, and make a display link."""
+
+    def first(path: str, pattern: str) -> str:
+        page.goto(url + path)
+        links = page.eval_on_selector_all("main a[href]", "found => found.map(one => one.getAttribute('href'))")
+        return next(link for link in links if re.fullmatch(pattern, link))
+
+    uuid = "[0-9a-f-]{36}"
+    offer = first(f"{home}market/", f".*/market/offers/{uuid}/")
+    trade = first(f"{home}market/trades/", f".*/market/trades/{uuid}/")
+    community = first(f"{home}market/", f"/community/{uuid}/")
+    page.goto(f"{url}{home}settings/")
+    form = page.locator("form[action$='/displays/']")
+    form.locator("[name=name]").fill("Kitchen")
+    form.locator("button[type=submit]").click()
+    found = re.search(r"/display/[\w-]+/", page.content())
+    assert found is not None, "no display link was made"
+    return Seen(offer=offer, trade=trade, community=community, display=found.group())
 
 
 def _take_all(
@@ -99,17 +165,17 @@ def _take_all(
     url: str,
     out: Path,
     kind: tuple[tuple[int, int], str, str],
-    chosen: list[tuple[str, str]],
+    chosen: list[Shot],
 ) -> None:
     (width, height), name, scheme = kind
     context = browser.new_context(
         viewport={"width": width, "height": height}, color_scheme=scheme, locale="en-GB", storage_state=state
     )
     page = context.new_page()
-    for title, path in chosen:
-        page.goto(url + path)
+    for shot in chosen:
+        page.goto(url + shot.path)
         page.wait_for_timeout(1_200)
-        page.screenshot(path=out / f"{title}-{name}-{scheme}.png", full_page=True)
+        page.screenshot(path=out / f"{shot.name}-{name}-{scheme}.png", full_page=shot.name not in LONG)
     context.close()
 
 
