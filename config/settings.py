@@ -8,6 +8,7 @@ from typing import Any
 from django.utils.translation import gettext_lazy as _
 
 from config import operators
+from config.databases import databases, installed_apps, migration_modules
 from config.environment import BASE_DIR, environment_read
 from config.logs import logging_configuration
 from config.safety import environment_require_safe
@@ -21,25 +22,28 @@ ALLOWED_HOSTS = ENVIRONMENT.allowed_hosts
 PUBLIC_URL = ENVIRONMENT.public_url
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
 
-INSTALLED_APPS = [
-    "unfold",  # before the admin, whose templates it replaces
-    "django.contrib.admin",
-    "django.contrib.auth",
-    "django.contrib.contenttypes",
-    "django.contrib.sessions",
-    "django.contrib.messages",
-    "django.contrib.staticfiles",
-    "rest_framework",
-    "drf_spectacular",
-    "drf_spectacular_sidecar",
-    "channels",
-    "django_htmx",
-    "config",
-    "telemetry",
-    "myhouse",
-    "devices",
-    "marketplace",
-]
+INSTALLED_APPS = installed_apps(
+    ENVIRONMENT.database_url,
+    [
+        "unfold",  # before the admin, whose templates it replaces
+        "django.contrib.admin",
+        "django.contrib.auth",
+        "django.contrib.contenttypes",
+        "django.contrib.sessions",
+        "django.contrib.messages",
+        "django.contrib.staticfiles",
+        "rest_framework",
+        "drf_spectacular",
+        "drf_spectacular_sidecar",
+        "channels",
+        "django_htmx",
+        "config",
+        "telemetry",
+        "myhouse",
+        "devices",
+        "marketplace",
+    ],
+)
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
@@ -77,20 +81,8 @@ TEMPLATES = [
 ]
 
 # Documents. Time series have a store of their own (TELEMETRY_STORES), not a Django database.
-DATABASES: dict[str, dict[str, Any]] = {
-    "default": {
-        "ENGINE": "django.db.backends.sqlite3",
-        "NAME": ENVIRONMENT.database_url.removeprefix("sqlite:///"),
-        # Threads live as long as their process, and so do their connections.
-        "CONN_MAX_AGE": None,
-        "OPTIONS": {
-            # IMMEDIATE: a transaction that will write takes its lock first, so it waits instead of failing.
-            "transaction_mode": "IMMEDIATE",
-            "timeout": 20,
-            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;",
-        },
-    }
-}
+DATABASES = databases(ENVIRONMENT.database_url)
+MIGRATION_MODULES = migration_modules(ENVIRONMENT.database_url)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 AUTH_USER_MODEL = "myhouse.User"
 

@@ -71,7 +71,7 @@ class Process:
                 env=self.environment,
                 start_new_session=True,
                 pass_fds=self.spec.pass_fds,
-                preexec_fn=lambda: _bind_to_parent(parent),  # noqa: PLW1509 the supervisor has one thread
+                preexec_fn=lambda: bind_to_parent(parent),  # noqa: PLW1509 the supervisor has one thread
             )
         self.started_at = time.monotonic()
         self.is_ready = self.asked_to_stop = False
@@ -121,7 +121,7 @@ class Process:
         return lines[-1].strip()[:300] if lines else ""
 
 
-def _bind_to_parent(parent: int) -> None:
+def bind_to_parent(parent: int) -> None:
     """Let the kernel end this process with its supervisor, even if that is killed with -9."""
     signal.pthread_sigmask(signal.SIG_SETMASK, [])
     _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)

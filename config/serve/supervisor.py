@@ -18,7 +18,7 @@ from config.backup.swap import swap_finish
 from config.installation import UnableToServe, files_check, folder_check, installation_read, lock_take
 from config.serve import logs
 from config.serve.probe import http_answers, valkey_answers
-from config.serve.process import TRIES_BEFORE_GIVING_UP, Process, Spec, _bind_to_parent
+from config.serve.process import TRIES_BEFORE_GIVING_UP, Process, Spec, bind_to_parent
 
 STOP_SIGNALS = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
 START_SECONDS = 60.0
@@ -209,7 +209,7 @@ class Supervisor:
             stdin=subprocess.DEVNULL,
             env=self.environment(),
             start_new_session=True,
-            preexec_fn=lambda: _bind_to_parent(parent),  # noqa: PLW1509 the supervisor has one thread
+            preexec_fn=lambda: bind_to_parent(parent),  # noqa: PLW1509 the supervisor has one thread
         )
         try:
             while child.poll() is None:

@@ -2,62 +2,25 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable
 from functools import wraps
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
-from django.db import transaction
+from django.db import connection, transaction
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 
 class _Here(threading.local):
-    """How many of our blocks this thread is in."""
+    """How many of our blocks this thread is in, and what an inner one of them failed with."""
 
     depth = 0
+    failure: BaseException | None = None
 
 
 _here = _Here()
-
-
-class _Turn:
-    """The turn of one of this process's threads to write.
-
-    The writers of an SQLite file take turns anyway. But SQLite lets one that finds another at it sleep and try again,
-    longer each time; who waits here goes on the moment the one before has committed. Other processes are none of its
-    business, and a turn that does not come is not waited for for ever: then SQLite decides.
-    """
-
-    _WAIT_S = 20.0
-    _lock = threading.Lock()
-
-    def __init__(self) -> None:
-        self.held = False
-
-    def __enter__(self) -> None:
-        here = transaction.get_connection()
-        if here.vendor == "sqlite" and not here.in_atomic_block:
-            self.held = self._lock.acquire(timeout=self._WAIT_S)
-
-    def __exit__(self, *_: object) -> None:
-        self.pass_on()
-
-    def pass_on(self) -> None:
-        """Let the next one write: once the commit is done, before its effects, which may take their time."""
-        if self.held:
-            self.held = False
-            self._lock.release()
-
-    @classmethod
-    def begin_anew(cls) -> None:
-        """Forget whose turn it was: that thread does not exist in a forked process."""
-        cls._lock = threading.Lock()
-
-
-os.register_at_fork(after_in_child=_Turn.begin_anew)
 
 
 def atomic(function: Callable[P, R]) -> Callable[P, R]:
@@ -73,15 +36,13 @@ def atomic(function: Callable[P, R]) -> Callable[P, R]:
 
     @wraps(function)
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
-        turn = _Turn()
-        with turn, transaction.atomic(savepoint=_here.depth == 0):
-            if turn.held:
-                transaction.on_commit(turn.pass_on)
-            _here.depth += 1
-            try:
-                return function(*args, **kwargs)
-            finally:
-                _here.depth -= 1
+        def block() -> R:
+            return function(*args, **kwargs)
+
+        if connection.vendor == "mongodb":
+            return _mongodb(block)
+        with transaction.atomic(savepoint=_here.depth == 0):
+            return _deeper(block)
 
     return run
 
@@ -89,3 +50,32 @@ def atomic(function: Callable[P, R]) -> Callable[P, R]:
 def after_commit(effect: Callable[[], object]) -> None:
     """Call `effect` once the surrounding transaction is durable; at once when there is none."""
     transaction.on_commit(effect)
+
+
+def _deeper(block: Callable[[], R]) -> R:
+    _here.depth += 1
+    try:
+        return block()
+    finally:
+        _here.depth -= 1
+
+
+def _mongodb(block: Callable[[], R]) -> R:
+    """Join the block around, or begin a transaction; what failed inside is not kept by one who caught it."""
+    if _here.depth:
+        try:
+            return _deeper(block)
+        except BaseException as failure:
+            _here.failure = failure
+            raise
+    from myhouse.documents.mongo import transaction_run
+
+    def outermost() -> R:
+        _here.failure = None
+        result = _deeper(block)
+        if _here.failure is not None:
+            raise transaction.TransactionManagementError("A block inside this one failed.") from _here.failure
+        return result
+
+    backend: Any = connection
+    return transaction_run(backend, outermost)

@@ -1,0 +1,95 @@
+"""A server as a child process: it writes its log, ends with whoever started it, and can be killed on purpose."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from config.serve.process import bind_to_parent
+
+LOOPBACK = "127.0.0.1"
+_STOP_S = 20.0
+
+
+class UnableToStart(Exception):
+    """A server did not come up; the message says why, or where its log is."""
+
+
+class Child:
+    """One process of a server; started again it has the same command, folder and address."""
+
+    def __init__(
+        self, name: str, command: Sequence[str], *, log: Path, environment: Mapping[str, str] | None = None
+    ) -> None:
+        """Describe it; nothing runs yet."""
+        self.name = name
+        self.command = list(command)
+        self.log = log
+        self.environment = {**os.environ, **(environment or {})}
+        self.process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the process is there."""
+        return self.process is not None and self.process.poll() is None
+
+    def start(self) -> None:
+        """Start it; does not wait until it is ready."""
+        assert not self.is_running
+        parent = os.getpid()
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        with self.log.open("ab", buffering=0) as log:
+            self.process = subprocess.Popen(  # noqa: S603 the command is ours, no shell
+                self.command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env=self.environment,
+                start_new_session=True,
+                preexec_fn=lambda: bind_to_parent(parent),  # noqa: PLW1509 called where no other thread forks
+            )
+
+    def wait_until(self, ready: Callable[[], bool], *, seconds: float) -> None:
+        """Wait until it is ready; refuse when it ends before or takes too long."""
+        until = time.monotonic() + seconds
+        while not ready():
+            if not self.is_running:
+                raise UnableToStart(f"{self.name} ended at once: {self.last_words()} — the whole log is {self.log}")
+            if time.monotonic() > until:
+                raise UnableToStart(f"{self.name} was not ready after {seconds:.0f} s: see {self.log}")
+            time.sleep(0.05)
+
+    def kill(self) -> None:
+        """End it as a crash would."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+
+    def stop(self) -> None:
+        """Ask it to end, and end it if it does not."""
+        if self.process is None or not self.is_running:
+            return
+        self.process.terminate()
+        try:
+            self.process.wait(_STOP_S)
+        except subprocess.TimeoutExpired:
+            self.kill()
+
+    def last_words(self) -> str:
+        """Return the last line of its log."""
+        try:
+            lines = self.log.read_bytes()[-4000:].decode("utf-8", "replace").strip().splitlines()
+        except OSError:
+            return ""
+        return lines[-1][:300] if lines else ""
+
+
+def free_port(host: str = LOOPBACK) -> int:
+    """Return a port that nobody listens on now."""
+    with socket.socket() as one:
+        one.bind((host, 0))
+        return int(one.getsockname()[1])

@@ -1,0 +1,1 @@
+"""Migrations of Django's own apps for MongoDB, whose keys are ObjectIds; made by `make mongo-migrations`."""
