@@ -116,14 +116,22 @@ def own_offers_page(
 
 
 def offer_for(
-    *, household: Household, offer_id: uuid.UUID, now: datetime, community: Community | None = None
+    *,
+    household: Household,
+    offer_id: uuid.UUID,
+    now: datetime,
+    community: Community | None = None,
+    ended: bool = False,
 ) -> OfferLine:
-    """Return an open offer of the community or one of one's own, or refuse as if it did not exist."""
+    """Return an open offer of the community or one of one's own, or refuse as if it did not exist.
+
+    With `ended` those of the community that are no longer open too: for who was about to buy, and is told why not.
+    """
     offer = Offer.objects.filter(pk=offer_id).first()
     community = community or community_of(household=household, now=now)
     seen = offer is not None and (
         offer.seller_id == household.pk
-        or (offer.state == OfferState.OPEN and community is not None and offer.community_id == community.pk)
+        or ((ended or offer.state == OfferState.OPEN) and community is not None and offer.community_id == community.pk)
     )
     if offer is None or not seen:
         raise NotFound(_("There is no such offer, or it is no longer open."))

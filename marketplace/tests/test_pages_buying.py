@@ -243,6 +243,32 @@ def test_parts_of_an_offer_that_is_gone_say_so(pair):
     assert client.get(url).status_code == 404
 
 
+def test_who_comes_too_late_is_told_that_it_is_sold_out(pair):
+    seller, buyer = pair
+    (rival,) = traders(homes=1, community=seller.community)
+    offer = seller.offers_stored(1_000, 20 * CENT)
+    url, client = at(buyer, f"market/offers/{offer.pk}/"), signed_in(buyer)
+    fields = {"energy": "1", "shown_wh": "1000", "version": "1", "once": "late"}
+    assert client.get(url).status_code == 200
+    rival.buys(offer)
+
+    answer = client.post(url, fields)
+
+    assert answer.status_code == 422
+    assert "sold out meanwhile" in body(answer)
+
+
+def test_all_of_an_offer_bought_and_sent_again_leads_to_the_trade_again(pair):
+    seller, buyer = pair
+    url, client = at(buyer, f"market/offers/{seller.offers_stored(1_000, 20 * CENT).pk}/"), signed_in(buyer)
+    fields = {"energy": "1", "shown_wh": "1000", "version": "1", "once": "again"}
+
+    first, second = client.post(url, fields), client.post(url, fields)
+
+    assert first.status_code == second.status_code == 302
+    assert first["Location"] == second["Location"]
+
+
 @pytest.mark.parametrize("target", ["book", "wallet"])
 def test_a_part_of_the_book_is_read_again_without_the_frame(pair, target):
     seller, buyer = pair

@@ -67,7 +67,14 @@ def offer(request: HttpRequest, household_id: uuid.UUID, offer_id: uuid.UUID) ->
     """Show an offer; POST buys a part of it, once."""
     place = place_open(request, household_id)
     try:
-        line = offer_for(household=place.household, offer_id=offer_id, now=place.now, community=place.community)
+        # Who sends his purchase again, or comes too late, is told so; the first answer may be waiting for him.
+        line = offer_for(
+            household=place.household,
+            offer_id=offer_id,
+            now=place.now,
+            community=place.community,
+            ended=request.method == "POST",
+        )
     except NotFound:
         if is_part(request, "offer-now"):
             return render(request, "marketplace/offer_gone.html", {"household": place.household})
@@ -118,7 +125,13 @@ def _buy(place: Place, line: OfferLine) -> HttpResponse:
     try:
         trade_id = send_once(place.request, now=place.now, run=lambda: _bought(place, line, form))
     except UnableTo as refusal:
-        fresh = offer_for(household=place.household, offer_id=line.offer.pk, now=place.now, community=place.community)
+        fresh = offer_for(
+            household=place.household,
+            offer_id=line.offer.pk,
+            now=place.now,
+            community=place.community,
+            ended=True,
+        )
         form = _again(form, fresh, energy_wh)
         form_refuse(form, refusal)
         return _show(place, fresh, form=form, price=_price(fresh, energy_wh, balance), status=422)
