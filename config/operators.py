@@ -42,14 +42,77 @@ _ACCENT = {
 }
 
 
-def _list(app: str, model: str, title: _StrPromise, icon: str) -> dict[str, Any]:
-    """Lead to the list of a model, for those who may open it."""
-    return {
-        "title": title,
-        "icon": icon,
-        "link": reverse_lazy(f"admin:{app}_{model}_changelist"),
-        "permission": _may_open(app, model),
-    }
+# The side bar below the start page: subjects, and the lists of each by app, model, title and icon.
+_GROUPS: tuple[tuple[_StrPromise, tuple[tuple[str, str, _StrPromise, str], ...]], ...] = (
+    (
+        _("People"),
+        (
+            ("myhouse", "user", _("People"), "person"),
+            ("myhouse", "membership", _("Members"), "group"),
+            ("myhouse", "invitation", _("Invitations"), "mail_lock"),
+            ("myhouse", "notice", _("Notices"), "notifications"),
+            ("myhouse", "privacyjob", _("Privacy requests"), "policy"),
+        ),
+    ),
+    (
+        _("Homes"),
+        (
+            ("myhouse", "household", _("Households"), "home"),
+            ("myhouse", "community", _("Communities"), "holiday_village"),
+            ("myhouse", "communitymembership", _("Memberships in communities"), "link"),
+            ("myhouse", "communityrole", _("Managers"), "manage_accounts"),
+            ("myhouse", "appliance", _("Appliances"), "kitchen"),
+            ("myhouse", "battery", _("Batteries"), "battery_charging_full"),
+            ("myhouse", "displaylink", _("Display links"), "tablet"),
+        ),
+    ),
+    (
+        _("Devices"),
+        (
+            ("devices", "device", _("Devices"), "router"),
+            ("devices", "devicechannel", _("Channels"), "cable"),
+            ("devices", "devicekey", _("Device keys"), "key"),
+            ("devices", "swapquestion", _("Meter swaps"), "swap_horiz"),
+            ("myhouse", "meteringpoint", _("Metering points"), "speed"),
+            ("myhouse", "measurement", _("Measurements"), "timeline"),
+            ("myhouse", "upload", _("Imports"), "upload_file"),
+        ),
+    ),
+    (
+        _("Market"),
+        (
+            ("marketplace", "offer", _("Offers"), "sell"),
+            ("marketplace", "trade", _("Trades"), "handshake"),
+            ("marketplace", "sellableenergy", _("Sellable energy"), "bolt"),
+            ("marketplace", "lot", _("Lots"), "inventory_2"),
+            ("marketplace", "allocation", _("Allocations"), "splitscreen"),
+        ),
+    ),
+    (
+        _("Money"),
+        (
+            ("marketplace", "cashorder", _("Deposits and payouts"), "payments"),
+            ("marketplace", "account", _("Accounts"), "account_balance_wallet"),
+            ("marketplace", "transfer", _("Transfers"), "sync_alt"),
+            ("marketplace", "entry", _("Entries"), "receipt_long"),
+            ("marketplace", "ledgerproof", _("Proofs of the ledger"), "verified"),
+            ("myhouse", "suppliercontract", _("Contracts"), "contract"),
+            ("myhouse", "referenceseries", _("Market prices and emission factors"), "monitoring"),
+        ),
+    ),
+    (
+        _("System"),
+        (
+            ("myhouse", "auditentry", _("Audit log"), "history"),
+            ("myhouse", "outboxmessage", _("Messages"), "outbox"),
+            ("myhouse", "failedtask", _("Failed tasks"), "error"),
+            ("myhouse", "accesstoken", _("Tokens"), "vpn_key"),
+            ("myhouse", "secondfactor", _("Second factors"), "phonelink_lock"),
+            ("myhouse", "recoverycode", _("Recovery codes"), "password"),
+            ("myhouse", "idempotencyrecord", _("Requests answered"), "done_all"),
+        ),
+    ),
+)
 
 
 def _may_open(app: str, model: str) -> Callable[[HttpRequest], bool]:
@@ -75,93 +138,29 @@ def _theme(request: HttpRequest) -> str | None:
 
 
 def sidebar(_request: HttpRequest) -> list[dict[str, Any]]:
-    """Return the side bar, grouped by subject."""
+    """Return the side bar, grouped by subject; a list shows to those who may open it."""
+    mail = {
+        "title": _("Kept mail"),
+        "icon": "mail",
+        "link": reverse_lazy("operator-mail"),
+        "permission": _mail_kept,
+    }
+    api = {"title": _("API"), "icon": "api", "link": reverse_lazy("api-docs")}
+    first = {
+        "items": [{"title": _("Overview"), "icon": "dashboard", "link": reverse_lazy("admin:index")}, mail, api],
+    }
+    return [first, *({"title": title, "separator": True, "items": _lists(lists)} for title, lists in _GROUPS)]
+
+
+def _lists(lists: tuple[tuple[str, str, _StrPromise, str], ...]) -> list[dict[str, Any]]:
     return [
         {
-            "items": [
-                {"title": _("Overview"), "icon": "dashboard", "link": reverse_lazy("admin:index")},
-                {
-                    "title": _("Kept mail"),
-                    "icon": "mail",
-                    "link": reverse_lazy("operator-mail"),
-                    "permission": _mail_kept,
-                },
-            ]
-        },
-        {
-            "title": _("People"),
-            "separator": True,
-            "items": [
-                _list("myhouse", "user", _("People"), "person"),
-                _list("myhouse", "membership", _("Members"), "group"),
-                _list("myhouse", "invitation", _("Invitations"), "mail_lock"),
-                _list("myhouse", "notice", _("Notices"), "notifications"),
-                _list("myhouse", "privacyjob", _("Privacy requests"), "policy"),
-            ],
-        },
-        {
-            "title": _("Homes"),
-            "separator": True,
-            "items": [
-                _list("myhouse", "household", _("Households"), "home"),
-                _list("myhouse", "community", _("Communities"), "holiday_village"),
-                _list("myhouse", "communitymembership", _("Memberships in communities"), "link"),
-                _list("myhouse", "communityrole", _("Managers"), "manage_accounts"),
-                _list("myhouse", "appliance", _("Appliances"), "kitchen"),
-                _list("myhouse", "battery", _("Batteries"), "battery_charging_full"),
-                _list("myhouse", "displaylink", _("Display links"), "tablet"),
-            ],
-        },
-        {
-            "title": _("Devices"),
-            "separator": True,
-            "items": [
-                _list("devices", "device", _("Devices"), "router"),
-                _list("devices", "devicechannel", _("Channels"), "cable"),
-                _list("devices", "devicekey", _("Device keys"), "key"),
-                _list("devices", "swapquestion", _("Meter swaps"), "swap_horiz"),
-                _list("myhouse", "meteringpoint", _("Metering points"), "speed"),
-                _list("myhouse", "measurement", _("Measurements"), "timeline"),
-                _list("myhouse", "upload", _("Imports"), "upload_file"),
-            ],
-        },
-        {
-            "title": _("Market"),
-            "separator": True,
-            "items": [
-                _list("marketplace", "offer", _("Offers"), "sell"),
-                _list("marketplace", "trade", _("Trades"), "handshake"),
-                _list("marketplace", "sellableenergy", _("Sellable energy"), "bolt"),
-                _list("marketplace", "lot", _("Lots"), "inventory_2"),
-                _list("marketplace", "allocation", _("Allocations"), "splitscreen"),
-            ],
-        },
-        {
-            "title": _("Money"),
-            "separator": True,
-            "items": [
-                _list("marketplace", "cashorder", _("Deposits and payouts"), "payments"),
-                _list("marketplace", "account", _("Accounts"), "account_balance_wallet"),
-                _list("marketplace", "transfer", _("Transfers"), "sync_alt"),
-                _list("marketplace", "entry", _("Entries"), "receipt_long"),
-                _list("marketplace", "ledgerproof", _("Proofs of the ledger"), "verified"),
-                _list("myhouse", "suppliercontract", _("Contracts"), "contract"),
-                _list("myhouse", "referenceseries", _("Market prices and emission factors"), "monitoring"),
-            ],
-        },
-        {
-            "title": _("System"),
-            "separator": True,
-            "items": [
-                _list("myhouse", "auditentry", _("Audit log"), "history"),
-                _list("myhouse", "outboxmessage", _("Messages"), "outbox"),
-                _list("myhouse", "failedtask", _("Failed tasks"), "error"),
-                _list("myhouse", "accesstoken", _("Tokens"), "vpn_key"),
-                _list("myhouse", "secondfactor", _("Second factors"), "phonelink_lock"),
-                _list("myhouse", "recoverycode", _("Recovery codes"), "password"),
-                _list("myhouse", "idempotencyrecord", _("Requests answered"), "done_all"),
-            ],
-        },
+            "title": title,
+            "icon": icon,
+            "link": reverse_lazy(f"admin:{app}_{model}_changelist"),
+            "permission": _may_open(app, model),
+        }
+        for app, model, title, icon in lists
     ]
 
 

@@ -11,8 +11,7 @@ from myhouse.documents.atomic import atomic
 from myhouse.documents.services import Actor, audit_record
 from myhouse.errors import Kind, UnableTo
 from myhouse.lifecycle import Event, lifecycle_tell
-from myhouse.models import Household
-from myhouse.selectors.households import community_of
+from myhouse.models import CommunityMembership, Household
 from myhouse.services.notices import notice_tell
 
 REASON_LENGTH = 200
@@ -58,13 +57,15 @@ def household_resume(*, household: Household, actor: Actor, now: datetime) -> Ho
 
 
 def _note(*, household: Household, event: Event, action: str, actor: Actor, now: datetime, reason: str = "") -> None:
-    community = community_of(household=household, now=now)
+    membership = CommunityMembership.objects.filter(
+        household_id=household.pk, starts_at__lte=now, ends_at__gt=now
+    ).first()
     audit_record(
         actor=actor,
         action=action,
         now=now,
         subject=household,
-        community_id=community.pk if community else None,
+        community_id=membership.community_id if membership else None,
         details={"reason": reason} if reason else {},
     )
     lifecycle_tell(event=event, household=household, actor=actor, now=now)
