@@ -178,13 +178,15 @@ def _refusals_of(path: str, method: str, operation: Document) -> Iterator[str]:
     # What is not there may be named in a body or query too.
     if "{" in path or "requestBody" in operation or operation.get("parameters"):
         yield "NotFound"
+    asks = any(one["in"] != "path" for one in operation.get("parameters", []))
     if method == "get":
         yield "NotAcceptable"
-    else:
+    # What is asked for may not go together with what is there, also where nothing is changed.
+    if method != "get" or asks:
         yield "Conflict"
     if "requestBody" in operation:
         yield from ("Malformed", "TooLarge", "UnsupportedMedia", "Invalid")
-    elif method != "get" or any(one["in"] != "path" for one in operation.get("parameters", [])):
+    elif method != "get" or asks:
         yield "Invalid"
 
 

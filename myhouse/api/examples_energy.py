@@ -8,7 +8,7 @@ from myhouse.api.examples import CONTRACT, HOUSEHOLD, MEASUREMENT, POINT, UPLOAD
 PARAMETERS: dict[str, Parameter] = {}
 _MADE = "2026-11-21T09:12:04.310Z"
 _DAY = {"start": "2026-11-20", "end": "2026-11-21"}
-_QUARTER = {"start": "2026-11-20T10:00:00Z", "end": "2026-11-20T10:30:00Z"}
+_QUARTER = {"start": "2026-05-20T10:00:00Z", "end": "2026-05-20T10:30:00Z"}
 _UPLOAD = {
     "id": UPLOAD,
     "household": HOUSEHOLD,
@@ -168,7 +168,7 @@ _NEW_SERIES = {
     "country": "DE",
 }
 _SERIES = {**_NEW_SERIES, "demo": True}
-_VALUES = {"times": ["2026-11-20T10:00:00.000Z", "2026-11-20T10:15:00.000Z"], "values": [9_120.0, 8_870.0]}
+_VALUES = {"times": ["2026-05-20T10:00:00.000Z", "2026-05-20T10:15:00.000Z"], "values": [9_120.0, 8_870.0]}
 
 EXAMPLES: dict[str, Example] = {
     "measurements_list": Example(

@@ -21,6 +21,7 @@ ENERGIES = (
     "battery_use_wh",
     "community_wh",
     "supplier_wh",
+    "sold_wh",
 )
 MONEY = ("cost_uct", "income_uct", "saving_uct")
 
@@ -59,6 +60,7 @@ def _energy_titles() -> list[str]:
         _("Own use from the battery"),
         _("From neighbours"),
         _("From the supplier"),
+        _("To neighbours"),
     ]
 
 
