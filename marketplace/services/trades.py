@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from copy import copy
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -136,6 +137,8 @@ def _taken(offer: Offer, energy_wh: int, version: int | None, now: datetime) -> 
 
     First as it was seen before this transaction; had somebody else bought of it meanwhile, then as it is now.
     """
+    # Of our own: a store that runs this again after a conflict must find what was seen as it was.
+    offer = copy(offer)
     for tries in (1, 2):
         _offer_check(offer, energy_wh, version, now)
         price = part_price(
