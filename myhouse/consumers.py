@@ -13,9 +13,8 @@ from django.utils import timezone
 
 from myhouse.errors import NotFound
 from myhouse.feeds import Feed, FlowFeed, feed_of, feeds_here, in_thread
-from myhouse.selectors.displays import Display, display_for
 from myhouse.selectors.households import Access, household_for
-from myhouse.services.displays import display_used
+from myhouse.services.displays import Display, display_for, display_used
 
 RECHECK_S = 30.0
 # A page that wants more than this of one process is told to come back later.

@@ -21,11 +21,10 @@ from myhouse.errors import NotFound, UnableTo
 from myhouse.feeds import community_shared
 from myhouse.limits import Limit, limit_hit
 from myhouse.selectors.day import day_curve
-from myhouse.selectors.displays import Display, display_for
 from myhouse.selectors.flow import flow_now
 from myhouse.selectors.home import home_load
 from myhouse.selectors.statistics import span_of_day, statistics
-from myhouse.services.displays import display_create, display_revoke, display_used
+from myhouse.services.displays import Display, display_create, display_for, display_revoke, display_used
 from myhouse.services.letters import link
 from myhouse.views import drawing, figures
 from myhouse.views.gate import actor_from, address_of, form_refuse, household_open, user_of
