@@ -149,24 +149,47 @@ class Listener(threading.Thread):
                 return at
 
 
-def test_a_reading_reaches_two_programs_within_a_second_and_streams_end_with_the_server(served: Served) -> None:
-    client = client_of(served, "household")
+def bought(client: httpx.Client, neighbour: httpx.Client, home: str) -> tuple[float, str]:
+    """Let the neighbour buy what the household offers; return when he asked for it and the trade's id."""
+    wanted = {"kind": "stored", "energy_wh": 40, "total": "0.01"}
+    offer = client.post(f"{home}/offers", json=wanted).raise_for_status().json()
+    path = f"{home_of(neighbour)}/offers/{offer['id']}/purchases"
+    asked = time.monotonic()
+    return asked, neighbour.post(path, json={"energy_wh": 40}).raise_for_status().json()["id"]
+
+
+def test_readings_and_purchases_reach_two_programs_within_a_second(stocked: Served) -> None:
+    client, neighbour = client_of(stocked, "household"), client_of(stocked, "neighbour")
     home = home_of(client)
     key = device_of(client, home, {"role": "consumer", "name": "kettle"})
-    listeners = [Listener(client_of(served, "household"), home) for _program in range(2)]
+    listeners = [Listener(client_of(stocked, "household"), home) for _program in range(2)]
     for listener in listeners:
         listener.start()
         listener.heard("hello", home.rpartition("/")[2])
-    assert post(served, key, "kettle", power=1_500.0) == 200  # the first one binds the device's point to its meter
+    assert post(stocked, key, "kettle", power=1_500.0) == 200  # the first one binds the device's point to its meter
 
     began = time.monotonic()
-    assert post(served, key, "kettle", power=2_345.5) == 200
+    assert post(stocked, key, "kettle", power=2_345.5) == 200
     took = [listener.heard("readings", "2345.5") - began for listener in listeners]
-    served.process.send_signal(signal.SIGINT)
-    served.process.wait(20)
-    for listener in listeners:
-        listener.join(5)
+    asked, trade = bought(client, neighbour, home)
+    took += [listener.heard("trade", trade) - asked for listener in listeners]
 
     assert max(took) < 1
-    assert [listener.ended_cleanly for listener in listeners] == [True, True]
-    assert "running task" not in served.text()
+
+
+def test_a_stream_ends_with_the_server() -> None:
+    path = Path(tempfile.mkdtemp(prefix="mh-"))
+    with serving(var=path / "var", environment={"MYHOUSE_DEMO_HOMES": "2", "MYHOUSE_DEMO_DAYS": "1"}) as small:
+        client = client_of(small, "household")
+        home = home_of(client)
+        listener = Listener(client, home)
+        listener.start()
+        listener.heard("hello", home.rpartition("/")[2])
+        small.process.send_signal(signal.SIGINT)
+        small.process.wait(20)
+        listener.join(5)
+        said = small.text()
+    shutil.rmtree(path, ignore_errors=True)
+
+    assert listener.ended_cleanly
+    assert "running task" not in said
