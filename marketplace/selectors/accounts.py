@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from django.db.models import Q, QuerySet
 from django.utils import timezone
@@ -156,7 +157,7 @@ def movements_page(
     """List an account's movements, the newest first, within [since, until) where given; six queries at most."""
     rows = _within(Entry.objects.filter(account_id=account.pk), since, until)
     found = page(rows, order="-number", limit=limit, cursor=cursor)
-    return Page(_lines(account, found.items), found.next_cursor)
+    return Page(_lines({account.pk: account}, found.items), found.next_cursor)
 
 
 def movement_for(*, household: Household, transfer_id: uuid.UUID) -> MovementDetail:
@@ -165,18 +166,25 @@ def movement_for(*, household: Household, transfer_id: uuid.UUID) -> MovementDet
     entry = Entry.objects.filter(transfer_id=transfer_id, account_id__in=list(accounts)).first()
     if entry is None:
         raise NotFound(_("There is no such movement, or it is not yours."))
-    account = accounts[entry.account_id]
     transfer = Transfer.objects.get(pk=transfer_id)
+    same = Transfer.objects.filter(cause_id=transfer.cause_id).order_by("at", "pk")[: _RELATED_AT_MOST + 1]
+    transfers = {one.pk: one for one in (*same, transfer)}
+    order = list(transfers)
+    entries = Entry.objects.filter(transfer_id__in=order, account_id__in=list(accounts))
+    others = [one for one in entries if one.pk != entry.pk]
+    line, *related = _lines(
+        accounts, [entry, *sorted(others, key=lambda one: order.index(one.transfer_id))], transfers
+    )
     return MovementDetail(
-        line=_lines(account, [entry])[0],
-        account=account,
+        line=line,
+        account=accounts[entry.account_id],
         transfer=transfer,
         trade=Trade.objects.filter(pk=transfer.cause_id).first() if transfer.cause == "trade" else None,
         order=CashOrder.objects.filter(pk=transfer.cause_id).first()
         if transfer.cause in {"deposit", "payout"}
         else None,
         allocations=_used(household, transfer),
-        related=_related(accounts, transfer),
+        related=related,
     )
 
 
@@ -212,7 +220,7 @@ def movements_all(
     number = 0
     rows = _within(Entry.objects.filter(account_id=account.pk), since, until)
     while entries := list(rows.filter(number__gt=number).order_by("number")[:_ROWS_AT_ONCE]):
-        yield from _lines(account, entries)
+        yield from _lines({account.pk: account}, entries)
         number = entries[-1].number
 
 
@@ -253,62 +261,46 @@ def _within(rows: QuerySet[Entry], since: datetime | None, until: datetime | Non
     return rows.filter(at__lt=until) if until is not None else rows
 
 
-def _lines(account: Account, entries: Sequence[Entry]) -> list[MovementLine]:
-    """Fill in what entries of one account are about: five queries, however many they are."""
+def _lines(
+    accounts: Mapping[uuid.UUID, Account],
+    entries: Sequence[Entry],
+    transfers: Mapping[uuid.UUID, Transfer] | None = None,
+) -> list[MovementLine]:
+    """Fill in what entries of accounts of one community are about: five queries at most, however many they are."""
     if not entries:
         return []
-    transfers = Transfer.objects.in_bulk([entry.transfer_id for entry in entries])
-    others = Account.objects.in_bulk(list({_other_id(account, one) for one in transfers.values()}))
+    known = transfers or Transfer.objects.in_bulk([entry.transfer_id for entry in entries])
+    other_ids = {entry.pk: _other_id(entry.account_id, known[entry.transfer_id]) for entry in entries}
+    others = Account.objects.in_bulk(list(set(other_ids.values())))
     homes = {other.owner_id for other in others.values() if other.owner_kind == OwnerKind.HOUSEHOLD}
     names = dict(neighbour_names(household_ids=list(homes), now=timezone.now())) if homes else {}
-    community = Community.objects.get(pk=account.community_id).name
-    lines = []
-    for entry in entries:
-        transfer = transfers[entry.transfer_id]
-        lines.append(
-            MovementLine(
-                number=entry.number,
-                at=entry.at,
-                title=movement_title(entry=entry, transfer=transfer),
-                kind=transfer.kind,
-                balance_change=entry.balance_change,
-                reserved_change=entry.reserved_change,
-                balance_after=entry.balance_after,
-                reserved_after=entry.reserved_after,
-                cause=transfer.cause,
-                cause_id=transfer.cause_id,
-                counterpart=counterpart_name(
-                    other=others[_other_id(account, transfer)],
-                    cause=transfer.cause,
-                    neighbours=names,
-                    community=community,
-                ),
-                transfer_id=transfer.pk,
-                note=transfer.note,
-            )
-        )
-    return lines
-
-
-def _other_id(account: Account, transfer: Transfer) -> uuid.UUID:
-    return transfer.credit_id if transfer.debit_id == account.pk else transfer.debit_id
-
-
-def _related(accounts: dict[uuid.UUID, Account], transfer: Transfer) -> list[MovementLine]:
-    """Return the household's other movements of the same cause, in their order."""
-    ids = list(
-        Transfer.objects.filter(cause_id=transfer.cause_id)
-        .exclude(pk=transfer.pk)
-        .order_by("at", "pk")
-        .values_list("pk", flat=True)[:_RELATED_AT_MOST]
-    )
-    entries = list(Entry.objects.filter(transfer_id__in=ids, account_id__in=list(accounts)))
-    lines = [
-        line
-        for account in accounts.values()
-        for line in _lines(account, [entry for entry in entries if entry.account_id == account.pk])
+    community = Community.objects.get(pk=accounts[entries[0].account_id].community_id).name
+    return [
+        _line(entry, known[entry.transfer_id], other=others[other_ids[entry.pk]], names=names, community=community)
+        for entry in entries
     ]
-    return sorted(lines, key=lambda line: (line.at, ids.index(line.transfer_id)))
+
+
+def _line(entry: Entry, transfer: Transfer, *, other: Account, names: dict[Any, str], community: str) -> MovementLine:
+    return MovementLine(
+        number=entry.number,
+        at=entry.at,
+        title=movement_title(entry=entry, transfer=transfer),
+        kind=transfer.kind,
+        balance_change=entry.balance_change,
+        reserved_change=entry.reserved_change,
+        balance_after=entry.balance_after,
+        reserved_after=entry.reserved_after,
+        cause=transfer.cause,
+        cause_id=transfer.cause_id,
+        counterpart=counterpart_name(other=other, cause=transfer.cause, neighbours=names, community=community),
+        transfer_id=transfer.pk,
+        note=transfer.note,
+    )
+
+
+def _other_id(account_id: uuid.UUID, transfer: Transfer) -> uuid.UUID:
+    return transfer.credit_id if transfer.debit_id == account_id else transfer.debit_id
 
 
 def _used(household: Household, transfer: Transfer) -> list[Allocation]:

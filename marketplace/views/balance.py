@@ -26,12 +26,12 @@ from marketplace.selectors.accounts import (
     movements_table,
 )
 from marketplace.services.cash import cash_cancel, deposit_request, payout_request
-from marketplace.views.forms import DepositForm, PayoutForm
+from marketplace.views.forms import DepositForm, PayoutForm, refuse
 from marketplace.views.frame import is_part, place_open
 from marketplace.views.sending import key_fresh, send_once
 from myhouse.errors import NotFound, UnableTo
 from myhouse.exports import table_csv, table_xlsx
-from myhouse.views.gate import actor_from, form_refuse, user_of
+from myhouse.views.gate import actor_from, user_of
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
@@ -69,7 +69,8 @@ def movement(request: HttpRequest, household_id: uuid.UUID, transfer_id: uuid.UU
     if found.line.at < place.access.since:
         raise NotFound(_("There is no such movement, or it is not yours."))
     is_money = found.account.asset == Asset.MONEY
-    return place.show("marketplace/movement.html", {"detail": found, "is_money": is_money}, section="balance")
+    context = {"detail": found, "is_money": is_money, "currency": found.account.currency}
+    return place.show("marketplace/movement.html", context, anywhere=True)
 
 
 @login_required
@@ -151,7 +152,7 @@ def _ordered(place: Place, form: DepositForm, run: Any, done: str, **forms: Depo
         try:
             send_once(place.request, now=place.now, run=run)
         except UnableTo as refusal:
-            form_refuse(form, refusal)
+            refuse(form, refusal)
         else:
             messages.success(place.request, done)
             return redirect("market-balance", place.household.pk)

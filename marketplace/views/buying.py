@@ -17,11 +17,11 @@ from marketplace.limits import PURCHASES, trading_count
 from marketplace.selectors.accounts import balance_of
 from marketplace.selectors.offers import offer_for, part_price
 from marketplace.services.trades import offer_buy
-from marketplace.views.forms import BuyForm
+from marketplace.views.forms import BuyForm, refuse
 from marketplace.views.frame import is_part, place_open
 from marketplace.views.sending import key_fresh, send_once
 from myhouse.errors import NotFound, UnableTo
-from myhouse.views.gate import actor_from, form_refuse, user_of
+from myhouse.views.gate import actor_from, user_of
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
@@ -133,7 +133,7 @@ def _buy(place: Place, line: OfferLine) -> HttpResponse:
             ended=True,
         )
         form = _again(form, fresh, energy_wh)
-        form_refuse(form, refusal)
+        refuse(form, refusal)
         return _show(place, fresh, form=form, price=_price(fresh, energy_wh, balance), status=422)
     messages.success(place.request, _("Bought. Your balance and your energy account show it."))
     return redirect("market-trade", place.household.pk, trade_id)

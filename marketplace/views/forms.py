@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy
 from marketplace.models.offers import Offer, OfferKind
 from marketplace.selectors.sellable import Sellable
 from myhouse import formatting
+from myhouse.errors import FieldError, UnableTo
 from myhouse.views.tariff_forms import Amount, ct_per_kwh, money
 
 QUARTER = timedelta(minutes=15)
@@ -33,6 +34,8 @@ KINDS = (
     ("stored", gettext_lazy("Stored energy")),
     ("window", gettext_lazy("Expected surplus")),
 )
+# What services call their arguments, and the field in which a person typed it.
+_TYPED = {"energy_wh": "energy", "total_uct": "price", "window": "starts"}
 PRICE_PER = (("kwh", gettext_lazy("per kWh, in ct")), ("total", gettext_lazy("for all of it")))
 
 
@@ -158,6 +161,14 @@ class PayoutForm(DepositForm):
         max_length=200,
         help_text=gettext_lazy("What your operator needs to transfer it, such as the name of the account's holder."),
     )
+
+
+def refuse(form: forms.Form, refusal: UnableTo) -> None:
+    """Show a refusal at the field in which a person typed what is refused; what is hidden is told above all fields."""
+    shown = {field.name for field in form.visible_fields()}
+    for error in refusal.errors or (FieldError("", refusal.message),):
+        name = _TYPED.get(error.field, error.field)
+        form.add_error(name if name in shown else None, error.message)
 
 
 def offer_initial(offer: Offer) -> dict[str, Any]:

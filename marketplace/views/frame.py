@@ -5,12 +5,12 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from django.shortcuts import render
 from django.utils import timezone
 
-from myhouse.errors import NotFound
 from myhouse.selectors.households import Access, community_of, household_require_active
 from myhouse.views.gate import household_open
 
@@ -20,14 +20,18 @@ if TYPE_CHECKING:
     from myhouse.models import Community, Household
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class Place:
     """Who looks at the market, when, and from which home."""
 
     request: HttpRequest
     access: Access
-    community: Community | None
     now: datetime
+
+    @cached_property
+    def community(self) -> Community | None:
+        """The community the home belongs to now; read when it is first asked for."""
+        return community_of(household=self.household, now=self.now)
 
     @property
     def household(self) -> Household:
@@ -49,35 +53,36 @@ class Place:
         self.access.require_change()
         household_require_active(self.household)
 
-    def show(self, template: str, context: dict[str, Any], *, section: str = "", status: int = 200) -> HttpResponse:
-        """Answer with a page of the market; without a community it says what that would take."""
+    def show(
+        self,
+        template: str,
+        context: dict[str, Any],
+        *,
+        section: str = "",
+        status: int = 200,
+        anywhere: bool = False,
+    ) -> HttpResponse:
+        """Answer with a page of the market; without a community it says what that would take.
+
+        `anywhere`: a page that is there also for a home that has left its community; it gives its own currency.
+        """
         shared = {
             "household": self.household,
             "access": self.access,
-            "community": self.community,
-            "currency": self.currency,
             "zone": self.household.time_zone,
-            "may_trade": self.may_trade,
-            "section": section,
             "now": self.now,
         }
-        chosen = template if self.community else "marketplace/no_community.html"
-        return render(self.request, chosen, shared | context, status=status)
+        if not anywhere:
+            shared |= {"community": self.community, "currency": self.currency, "may_trade": self.may_trade}
+        chosen = template if anywhere or self.community else "marketplace/no_community.html"
+        return render(self.request, chosen, shared | {"section": section} | context, status=status)
 
 
 def place_open(request: HttpRequest, household_id: uuid.UUID) -> Place:
     """Open the market of a household for one of its people, or answer 404; its supplier is refused."""
     access = household_open(request, household_id)
     access.require_member()
-    now = timezone.now()
-    return Place(request, access, community_of(household=access.household, now=now), now)
-
-
-def community_require(place: Place) -> Community:
-    """Return the community, or answer 404 where only a member of one has business."""
-    if place.community is None:
-        raise NotFound
-    return place.community
+    return Place(request, access, timezone.now())
 
 
 def is_part(request: HttpRequest, name: str) -> bool:

@@ -21,11 +21,19 @@ from marketplace.selectors.sellable import Sellable, sellable_of
 from marketplace.services.offers import offer_change, offer_create, offer_withdraw
 from marketplace.views.asking import Asking, asking_of
 from marketplace.views.drawing import surplus_chart
-from marketplace.views.forms import ChangeForm, OfferForm, WindowForm, offer_initial, stored_initial, window_initial
+from marketplace.views.forms import (
+    ChangeForm,
+    OfferForm,
+    WindowForm,
+    offer_initial,
+    refuse,
+    stored_initial,
+    window_initial,
+)
 from marketplace.views.frame import is_part, place_open
 from marketplace.views.sending import key_fresh, send_once
-from myhouse.errors import FieldError, UnableTo
-from myhouse.views.gate import actor_from, form_refuse, user_of
+from myhouse.errors import UnableTo
+from myhouse.views.gate import actor_from, user_of
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
@@ -34,8 +42,6 @@ if TYPE_CHECKING:
     from marketplace.views.frame import Place
 
 LINES = 25
-# What services call their arguments, and the field in which a person typed it.
-_FIELDS = {"energy_wh": "energy", "total_uct": "price", "window": "starts"}
 
 
 @login_required
@@ -142,12 +148,6 @@ def offer_end(request: HttpRequest, household_id: uuid.UUID, offer_id: uuid.UUID
         return redirect("market-offer", household_id, offer_id)
     messages.success(request, _("Your offer was withdrawn. What was sold of it stays sold."))
     return redirect("market-offers", household_id)
-
-
-def refuse(form: OfferForm, refusal: UnableTo) -> None:
-    """Show a refusal at the field in which a person typed what is refused."""
-    errors = [FieldError(_FIELDS.get(one.field, one.field), one.message) for one in refusal.errors]
-    form_refuse(form, UnableTo(refusal.message, errors=errors))
 
 
 def _kind(request: HttpRequest) -> str:
