@@ -18,6 +18,8 @@ from marketplace.selectors.sellable import Sellable, sellable_of
 
 # So many offers are always to be seen, as far as there is anything to offer, and seldom more.
 BOOK_AT_LEAST, BOOK_USUAL = 5, 11
+# Neighbours leave the last few offers to the guests.
+_CHOICE = 4
 _ASKED_PER_MINUTE = 5
 _STALE = timedelta(hours=5)
 _POOR = 5 * EURO
@@ -44,7 +46,7 @@ def trading_step(street: Street, *, now: datetime, minute: int | None = None) ->
     book = book_for(neighbours[0], now=now, limit=BOOK_USUAL + 1)
     wanted = 2 if len(book) < BOOK_AT_LEAST else int(len(book) < BOOK_USUAL and rng.random() < 0.5)
     offered = _offer(neighbours, wanted, rng, now)
-    bought = int(rng.random() < 0.7 and _purchase(street, neighbours, rng, now))
+    bought = int(rng.random() < 0.6 and _purchase(street, neighbours, rng, now))
     return Step(offered=offered, bought=bought, withdrawn=withdrawn)
 
 
@@ -56,7 +58,9 @@ def _offer(neighbours: list[Neighbour], wanted: int, rng: random.Random, now: da
         if done >= wanted:
             break
         sellable = sellable_of(household=seller.household, now=now)
-        done += bool(_offer_stored(seller, sellable, rng, now) or _offer_window(seller, sellable, rng, now))
+        ways = [_offer_stored, _offer_window]
+        rng.shuffle(ways)
+        done += any(way(seller, sellable, rng, now) is not None for way in ways)
     return done
 
 
@@ -93,7 +97,7 @@ def _purchase(street: Street, neighbours: list[Neighbour], rng: random.Random, n
     lines = [line for line in book_for(buyer, now=now) if line.price_uct_kwh <= buyer.trader.bid_uct_kwh]
     guests = {one.household.pk for one in street.neighbours if one.trader.is_visitor}
     by_guests = [line for line in lines if line.offer.seller_id in guests]
-    if not lines or is_sated(buyer, now=now) or (len(lines) < BOOK_AT_LEAST and not by_guests and rng.random() < 0.7):
+    if (len(lines) < _CHOICE and not by_guests) or is_sated(buyer, now=now):
         return False
     line = rng.choice(by_guests or lines[:6])
     wanted = _wanted(line, rng)

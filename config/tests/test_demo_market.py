@@ -112,11 +112,11 @@ def test_after_a_pause_only_homes_without_a_login_have_traded(filled: Path) -> N
 
 def test_neighbours_keep_some_offers_in_the_book_and_buy_from_it(filled: Path) -> None:
     sellable_refresh_all(now=NOW)
-    steps = [demo.market_step(now=NOW + timedelta(minutes=minute)) for minute in range(8)]
+    steps = [demo.market_step(now=NOW + timedelta(minutes=minute)) for minute in range(15)]
     assert sum(step.offered for step in steps) > 0
     assert sum(step.bought for step in steps) > 0
     home = street().neighbours[0].household
-    book = book_page(household=home, query=BookQuery(), now=NOW + timedelta(minutes=8))
+    book = book_page(household=home, query=BookQuery(), now=NOW + timedelta(minutes=15))
     assert 3 <= len(book.lines) <= BOOK_USUAL
     assert all(line.price_uct_kwh < (line.supplier_uct_kwh or 0) for line in book.lines)
     assert ledger_prove(now=NOW).sound
