@@ -12,7 +12,7 @@ import httpx
 import pyotp
 
 PASSWORD = "a-Pass-word-0f-mine-7731"
-OTHER_PASSWORD = "an0ther-Pass-word-9924"
+OTHER_PASSWORD = "qu1te-different-Word-9924"
 WRONG_PASSWORD = "a-wr0ng-Pass-word-5518"
 EMAIL = "person@example.org"
 
