@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 
 from devices.errors import UnableToChangeKey
 from devices.models import Device, DeviceKey, KeySlot
+from devices.services.registry import device_community_id
 from devices.state import registry_changed
 from myhouse.documents.atomic import after_commit, atomic
 from myhouse.documents.base import FOREVER
@@ -56,12 +57,23 @@ def _issue(*, device: Device, slot: str, actor: Actor, now: datetime) -> tuple[D
     key = DeviceKey.objects.create(
         device=device, slot=slot, digest=key_digest(secret), hint=secret[-4:], created_at=now
     )
-    audit_record(actor=actor, action="device.key_issued", subject=device, now=now, details={"slot": slot})
+    _noted(device, "device.key_issued", slot, actor, now)
     after_commit(registry_changed)
     return key, secret
 
 
 def _revoke(*, key: DeviceKey, actor: Actor, now: datetime) -> None:
     if DeviceKey.objects.filter(pk=key.pk, revoked_at=FOREVER).update(revoked_at=now):
-        audit_record(actor=actor, action="device.key_revoked", subject=key.device, now=now, details={"slot": key.slot})
+        _noted(key.device, "device.key_revoked", key.slot, actor, now)
         after_commit(registry_changed)
+
+
+def _noted(device: Device, action: str, slot: str, actor: Actor, now: datetime) -> None:
+    audit_record(
+        actor=actor,
+        action=action,
+        subject=device,
+        now=now,
+        community_id=device_community_id(device=device, now=now),
+        details={"name": device.name, "slot": slot},
+    )

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
 from django.utils.translation import gettext as _
 
@@ -17,7 +18,7 @@ from devices.state import registry_changed
 from myhouse.documents.atomic import after_commit, atomic
 from myhouse.documents.base import uuid7
 from myhouse.documents.services import Actor, audit_record
-from myhouse.models import Community, Household, MeteringPoint
+from myhouse.models import Community, CommunityMembership, Household, MeteringPoint
 
 EXTERNAL_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 PERIOD_S = range(1, 86_401)
@@ -142,9 +143,26 @@ def device_disable(*, device: Device, actor: Actor, now: datetime) -> None:
     _switch(device=device, enabled=False, actor=actor, now=now)
 
 
+def device_community_id(*, device: Device, now: datetime) -> UUID | None:
+    """Return the community a device belongs to, by itself or by its household: whose audit log tells of it."""
+    if device.community_id is not None or device.household_id is None:
+        return device.community_id
+    membership = CommunityMembership.objects.filter(
+        household_id=device.household_id, starts_at__lte=now, ends_at__gt=now
+    ).first()
+    return membership.community_id if membership else None
+
+
 def _switch(*, device: Device, enabled: bool, actor: Actor, now: datetime) -> None:
     if Device.objects.filter(pk=device.pk, enabled=not enabled).update(enabled=enabled):
         device.enabled = enabled
         action = "device.enabled" if enabled else "device.disabled"
-        audit_record(actor=actor, action=action, subject=device, now=now)
+        audit_record(
+            actor=actor,
+            action=action,
+            subject=device,
+            now=now,
+            community_id=device_community_id(device=device, now=now),
+            details={"name": device.name},
+        )
         after_commit(registry_changed)

@@ -13,7 +13,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.translation import gettext as _now
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import (
     UnfoldAdminEmailInputWidget,
@@ -98,7 +98,7 @@ def _person(email: str, field: str) -> User:
     user = User.objects.filter(email=email.strip().lower(), is_active=True).first()
     if user is None:
         raise UnableToChangeCommunity(
-            _now("There is no open account with this address. Invite the person to sign up first."), field=field
+            gettext("There is no open account with this address. Invite the person to sign up first."), field=field
         )
     return user
 
@@ -172,7 +172,7 @@ class CommunityAdmin(DecidingAdmin):
             except UnableTo as refusal:
                 form_refuse(form, refusal)
             else:
-                messages.success(request, _now("%(name)s was founded.") % {"name": community.name})
+                messages.success(request, gettext("%(name)s was founded.") % {"name": community.name})
                 return HttpResponseRedirect(reverse("admin:myhouse_community_change", args=[community.pk]))
         context = {
             **self.admin_site.each_context(request),

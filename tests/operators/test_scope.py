@@ -6,6 +6,8 @@ import pytest
 from django.contrib import admin
 from django.urls import reverse
 
+from devices.models import Device
+from devices.services.registry import device_disable
 from myhouse.documents.services import SYSTEM, audit_record
 from myhouse.models import AuditEntry, Household, User
 from myhouse.services.suspension import household_suspend
@@ -150,6 +152,16 @@ def test_the_audit_log_of_a_former_community_stays_there(client, manager, own, s
 
     assert unplaced.pk in listed
     assert elsewhere.pk not in listed
+
+
+def test_the_audit_log_tells_a_manager_who_switched_a_device_of_his_community(client, manager, own, strange):
+    for world in (own, strange):
+        world.row(Device).community_id = None
+        device_disable(device=world.row(Device), actor=SYSTEM, now=NOW)
+
+    page = client.get(url(AuditEntry, "changelist"), {"q": "device.disabled"})
+
+    assert [row.subject_id for row in page.context["cl"].result_list] == [own.row(Device).pk]
 
 
 def test_a_dismissed_manager_sees_nothing_any_more(client, manager, own):
