@@ -12,6 +12,7 @@ from marketplace.models import Offer, Trade
 from marketplace.tests.factories import EURO, traders
 from myhouse.models import Membership
 from myhouse.models.households import Role
+from myhouse.services.suspension import household_suspend
 from myhouse.services.tokens import service_token_issue
 from myhouse.tests.factories import NOW
 
@@ -220,6 +221,16 @@ def test_a_viewer_reads_and_does_not_trade(market, seller, buyer):
     assert buyer.get("offers").status_code == 200
     assert buyer.post(f"offers/{offer.pk}/purchases", {"energy_wh": 1}).status_code == 403
     assert buyer.post("offers", STORED).status_code == 403
+
+
+def test_a_suspended_household_reads_and_does_not_trade(market, buyer):
+    offer = market[0].offers_stored()
+    household_suspend(household=market[1].household, reason="Unpaid bills", actor=market[0].actor, now=NOW)
+
+    assert buyer.get("offers").status_code == 200
+    assert buyer.post(f"offers/{offer.pk}/purchases", {"energy_wh": 1}).status_code == 409
+    assert buyer.post("offers", STORED).status_code == 409
+    assert buyer.post("cash-orders", {"direction": "payout", "amount": "1"}).status_code == 409
 
 
 def test_a_supplier_sees_nothing_of_the_market(market, buyer):
