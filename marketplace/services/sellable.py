@@ -7,9 +7,10 @@ or not: a purchase touches no slot, and only when the offer ends does the sold p
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 
+from django.db import IntegrityError
 from django.db.models import BigIntegerField, Case, F, Value, When
 
 from marketplace.models import SellableEnergy
@@ -64,7 +65,7 @@ def stored_refresh(*, household_ids: Sequence[uuid.UUID], now: datetime) -> None
     states = battery_states(household_ids=household_ids, now=now, fresh=FRESH_FOR)
     # Also those whose battery was taken out: their row must not stay as it was.
     held = {pk: _content(states.get(pk, [])) for pk in household_ids}
-    _stored_write(held, set(states), now)
+    _written(lambda: _stored_write(held, set(states), now))
 
 
 def slots_refresh(*, household_ids: Sequence[uuid.UUID], now: datetime) -> None:
@@ -77,7 +78,7 @@ def slots_refresh(*, household_ids: Sequence[uuid.UUID], now: datetime) -> None:
         pk: expected_surplus(found.export_wh, found.known, quarters=_SLOTS + 1)[1:].tolist()
         for pk, found in measured.items()
     }
-    _slots_write(expected, first, now)
+    _written(lambda: _slots_write(expected, first, now))
 
 
 def stored_offer(*, household_id: uuid.UUID, energy_wh: int, now: datetime) -> bool:
@@ -153,6 +154,14 @@ def _content(batteries: Sequence[BatteryState]) -> int:
         for one in batteries
         if one.state_of_charge_pct is not None
     )
+
+
+def _written(write: Callable[[], None]) -> None:
+    """Write; where another made the same new rows meanwhile (a member's offer and the worker), then over those."""
+    try:
+        write()
+    except IntegrityError:
+        write()
 
 
 @atomic

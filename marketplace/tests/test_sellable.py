@@ -7,6 +7,7 @@ import pytest
 from marketplace import tasks
 from marketplace.models import Offer, SellableEnergy
 from marketplace.models.offers import NOW_SLOT, OfferState
+from marketplace.services import sellable
 from marketplace.services.sellable import sellable_refresh_all
 from marketplace.services.turns import all_served, turn_of
 from marketplace.tests.factories import traders
@@ -66,6 +67,26 @@ def test_a_home_that_left_or_lost_its_battery_is_not_kept_as_it_was():
 
     assert lost.stored().expected_wh == 0
     assert left.stored().refreshed_at == NOW
+
+
+@pytest.mark.django_db(transaction=True)
+def test_rows_that_another_made_meanwhile_are_written_over(monkeypatch):
+    (home,) = traders(homes=1, soc_pct=50)
+    SellableEnergy.objects.all().delete()
+    write, runs = sellable._stored_write, []
+
+    def raced(held, with_battery, now):
+        runs.append(held)
+        if len(runs) == 1:
+            write({home.household.pk: 1}, with_battery, now)
+            SellableEnergy.objects.create(household=home.household, slot_start=NOW_SLOT, refreshed_at=now)
+        write(held, with_battery, now)
+
+    monkeypatch.setattr(sellable, "_stored_write", raced)
+    sellable.stored_refresh(household_ids=[home.household.pk], now=NOW)
+
+    assert len(runs) == 2
+    assert home.stored().expected_wh == 5_000
 
 
 def test_slots_of_days_ago_are_dropped():
