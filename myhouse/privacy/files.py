@@ -18,8 +18,9 @@ from myhouse.privacy.parts import PersonFile
 from telemetry import selectors as telemetry
 from telemetry.model import Quality
 
-# Days read at once: a second's readings of so many days are some ten megabytes.
-_DAYS_AT_ONCE = 3
+# About so many readings are in memory at a time; how many days those are is found out while reading.
+_READINGS_AT_ONCE = 100_000
+_DAYS_AT_MOST = 64
 _ROWS_AT_ONCE = 500
 _DAY_MS = 86_400_000
 _QUALITIES = {quality.value: quality.name.lower() for quality in Quality}
@@ -78,15 +79,17 @@ def _readings(series_id: Any, unit: str, start_ms: int, end_ms: int) -> Iterator
     bounds = telemetry.bounds(series_id=series_id)
     if bounds is None:
         return
-    begin, end = max(start_ms, bounds[0]), min(end_ms, bounds[1] + 1)
+    begin, end, days = max(start_ms, bounds[0]), min(end_ms, bounds[1] + 1), 1
     while begin < end:
-        until = min((begin // _DAY_MS + _DAYS_AT_ONCE) * _DAY_MS, end)
+        until = min((begin // _DAY_MS + days) * _DAY_MS, end)
         found = telemetry.scan(series_id=series_id, start_ms=begin, end_ms=until)
         if len(found):
             times = np.datetime_as_string(found.times.astype("datetime64[ms]"), unit="ms").tolist()
             rows = zip(times, found.values.tolist(), found.quality.tolist(), strict=True)
             yield "".join(f"{time}Z,{value!r},{_QUALITIES[quality]}\r\n" for time, value, quality in rows).encode()
         begin = until
+        fitting = days * _READINGS_AT_ONCE // max(len(found), 1)
+        days = max(min(fitting, 2 * days, _DAYS_AT_MOST), 1)
 
 
 class _Plain(DjangoJSONEncoder):
