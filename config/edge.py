@@ -82,6 +82,7 @@ async def _refuse(scope: Scope, receive: Receive | None, send: Send, limit: int)
     detail = f"This address takes at most {limit:,} bytes per request: send less at a time."
     form, body = _problem(detail, limit) if scope["path"].startswith(("/api/", "/ingest/")) else _page(detail)
     headers = [(b"content-type", form), (b"content-length", str(len(body)).encode()), (b"connection", b"close")]
+    headers += [(b"x-content-type-options", b"nosniff"), (b"content-security-policy", b"default-src 'none'")]
     await send({"type": "http.response.start", "status": 413, "headers": headers})
     await send({"type": "http.response.body", "body": body, "more_body": True})
     if receive is not None:
