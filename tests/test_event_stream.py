@@ -289,6 +289,18 @@ async def test_one_user_and_one_process_have_so_many_streams_and_are_told_when_t
             assert (await refused(third.pk, thirds_secret))[:2] == (503, "30")
 
 
+async def test_a_client_that_connects_again_and_again_is_told_when_to_come_again(settings):
+    settings.API_RATES = settings.API_RATES | {"write": 2}
+    household, _community, secret = await lived_in()
+
+    for _connection in range(2):
+        async with listening(household.pk, secret):
+            pass
+    status, wait, _detail = await refused(household.pk, secret)
+
+    assert (status, 0 < int(wait) <= 60) == (429, True)
+
+
 async def test_a_slow_client_is_told_a_gap_instead_of_news_without_bound(monkeypatch):
     monkeypatch.setattr(hub, "KEPT_AT_MOST", 3)
     box = hub.Box(["g"])

@@ -6,6 +6,7 @@ seconds whether token and membership still hold, and keeps a token in use alive 
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import json
 import uuid
@@ -17,6 +18,7 @@ from http import HTTPStatus
 from time import monotonic
 from typing import Any, cast
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.utils import timezone
@@ -32,6 +34,7 @@ from marketplace.api.news import news_json, readings_json
 from marketplace.news import NEWS, market_group
 from myhouse.api.fields import moment
 from myhouse.api.gate import ApiView
+from myhouse.api.throttle import MinuteCounter
 from myhouse.authentication import token_authenticate
 from myhouse.errors import Busy, NotAllowed, TooMany, UnableTo
 from myhouse.feeds import in_thread
@@ -173,6 +176,7 @@ class Stream:
 
 
 _open: set[Stream] = set()
+_opened = MinuteCounter()
 
 
 async def events(request: HttpRequest, household_id: uuid.UUID) -> HttpResponseBase:
@@ -180,8 +184,9 @@ async def events(request: HttpRequest, household_id: uuid.UUID) -> HttpResponseB
     try:
         if request.method != "GET":
             raise MethodNotAllowed(str(request.method))
-        address = str(request.META.get("REMOTE_ADDR") or "local")
-        look = partial(caller_of, _secret_of(request), address, household_id)
+        address, secret = str(request.META.get("REMOTE_ADDR") or "local"), _secret_of(request)
+        _opened.hit(hashlib.sha256(secret.encode()).digest(), tries=settings.API_RATES["write"])
+        look = partial(caller_of, secret, address, household_id)
         caller = await in_thread(look)
         _refuse_crowd(caller)
         stream = Stream(caller, look, _last_seen(request))
