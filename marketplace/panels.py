@@ -5,35 +5,39 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from django.db.models import Count, Min, Q, Sum
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from marketplace.models import Offer
 from marketplace.models.offers import OfferState
 from marketplace.selectors.accounts import balance_of
-from marketplace.selectors.offers import BookQuery, book_page
 from myhouse.panels import Panel
 
 if TYPE_CHECKING:
-    from myhouse.models import Household
-
-BEST_OF = 3
+    from myhouse.models import Community, Household
 
 
-def household_panel(*, household: Household, now: datetime) -> Panel | None:
+def household_panel(*, household: Household, community: Community | None, now: datetime) -> Panel | None:
     """Show what the household has and offers, and a neighbour's best offer now; nothing outside a community."""
-    balance = balance_of(household=household, now=now)
-    if balance.community is None:
+    if community is None:
         return None
-    mine = list(Offer.objects.filter(seller_id=household.pk, state=OfferState.OPEN).order_by("-created_at")[:50])
-    query = BookQuery(limit=BEST_OF + len(mine))
-    lines = book_page(household=household, query=query, now=now, community=balance.community).lines
+    balance = balance_of(household=household, now=now, community=community)
+    own = Q(seller_id=household.pk)
+    here = Offer.objects.filter(community_id=community.pk, state=OfferState.OPEN, closes_at__gt=now)
+    book = here.aggregate(
+        mine=Count("pk", filter=own),
+        mine_wh=Sum("left_wh", filter=own),
+        best=Min("price_uct_kwh", filter=~own),
+        others_wh=Sum("left_wh", filter=~own),
+    )
     context = {
         "household": household,
         "balance": balance,
-        "open_offers": len(mine),
-        "open_wh": sum(offer.left_wh for offer in mine),
-        "best": next((line for line in lines if not line.own and line.deliverable_wh), None),
+        "open_offers": book["mine"],
+        "open_wh": book["mine_wh"] or 0,
+        "best_uct_kwh": book["best"],
+        "others_wh": book["others_wh"] or 0,
         "may_trade": household.suspended_at is None,
     }
     return Panel(

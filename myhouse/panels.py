@@ -17,7 +17,7 @@ from django.utils.module_loading import import_string
 
 if TYPE_CHECKING:
     from myhouse.charts.model import Chart
-    from myhouse.models import Household
+    from myhouse.models import Community, Household
     from myhouse.selectors.staff import StaffScope
 
 logger = logging.getLogger(__name__)
@@ -58,9 +58,9 @@ class Overview:
 T = TypeVar("T", Panel, Overview)
 
 
-def panels_of(*, household: Household, now: datetime) -> list[Panel]:
-    """Return the panels for a household in their order; one that breaks is left out and logged."""
-    return _collected(settings.DASHBOARD_PANELS, household=household, now=now)
+def panels_of(*, household: Household, community: Community | None, now: datetime) -> list[Panel]:
+    """Return the panels for a household and its community in their order; one that breaks is left out and logged."""
+    return _collected(settings.DASHBOARD_PANELS, household=household, community=community, now=now)
 
 
 def overviews_of(*, scope: StaffScope, now: datetime) -> list[Overview]:

@@ -246,20 +246,21 @@ def test_the_market_part_of_the_community_page_is_read_again(traded):
 
 
 def test_the_households_page_shows_balance_claims_offers_and_the_best_offer(traded):
-    seller, buyer, _trade = traded
+    _seller, buyer, _trade = traded
     buyer.offers_stored(300, 9 * CENT)
 
-    panel = household_panel(household=buyer.household, now=NOW)
+    panel = household_panel(household=buyer.household, community=buyer.community, now=NOW)
     page = body(signed_in(buyer).get(f"/households/{buyer.household.pk}/"))
 
-    assert panel.context["best"].offer.seller_id == seller.household.pk
+    assert panel.context["best_uct_kwh"] == 20 * CENT
+    assert panel.context["others_wh"] == 400
     assert panel.context["open_wh"] == 300
     assert "Best offer now" in page
     assert "€0.88" in page
 
 
 def test_a_household_of_no_community_has_no_market_panel():
-    assert household_panel(household=home()[1], now=NOW) is None
+    assert household_panel(household=home()[1], community=None, now=NOW) is None
 
 
 @pytest.mark.parametrize(
@@ -294,3 +295,12 @@ def test_a_sale_is_counted_in_the_frame_until_it_is_read(traded):
     assert 'id="bell"' in part(client, "/notices/", "bell")
     client.post("/notices/read/")
     assert "unread notice" not in body(client.get("/notices/"))
+
+
+def test_the_households_page_asks_no_more_than_fifteen_queries(traded, django_assert_max_num_queries):
+    _seller, buyer, _trade = traded
+    client, url = signed_in(buyer), f"/households/{buyer.household.pk}/"
+    client.get(url)
+
+    with django_assert_max_num_queries(15):
+        assert client.get(url).status_code == 200

@@ -82,14 +82,15 @@ def expected(
     since: datetime | None = None,
     points: list[MeteringPoint] | None = None,
     measurements: list[Measurement] | None = None,
+    appliances: list[Appliance] | None = None,
 ) -> Expected:
     """Add up what the household's appliances are expected to use and make on a mean day.
 
     A meter replaces the estimate of its appliance by the mean of its last 30 days (not before `since`). A caller
-    that has read the household's points and measurements hands them in.
+    that has read the household's points, measurements and appliances hands them in.
     """
     now = now or timezone.now()
-    rows = appliances_of(household=household)
+    rows = appliances_of(household=household) if appliances is None else appliances
     if points is None:
         points = points_of(household=household) if any(row.metering_point_id for row in rows) else []
     parents = {point.pk: point.parent_id for point in points}

@@ -10,7 +10,7 @@ from functools import cached_property
 
 import numpy as np
 
-from myhouse.models import Appliance, Community, Household, Measurement, MeteringPoint
+from myhouse.models import Community, Household, Measurement, MeteringPoint
 from myhouse.models.appliances import ApplianceKind
 from myhouse.models.metering import PointRole, Quantity
 from myhouse.selectors.home import Home, home_load
@@ -74,13 +74,15 @@ def wiring_of(*, household: Household, now: datetime, home: Home | None = None) 
     home = home or home_load(household=household, now=now)
     gauges = [m for m in home.measurements if m.quantity in _LIVE and m.starts_at <= now < m.ends_at]
     points = [point.pk for point in home.points if point.role == PointRole.PRODUCTION]
-    windmills = Appliance.objects.filter(
-        household_id=household.pk, kind=ApplianceKind.WINDMILL, metering_point_id__in=points
-    )
+    windmills = {
+        one.metering_point_id
+        for one in home.appliances
+        if one.kind == ApplianceKind.WINDMILL and one.metering_point_id
+    }
     return Wiring(
         home=home,
         gauges=gauges,
-        windmills=set(windmills.values_list("metering_point_id", flat=True)) if points else set(),
+        windmills=windmills & set(points),
         capacities=home.capacities,
     )
 

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
 
 import numpy as np
 
-from myhouse.models import Battery, Community, Household, Measurement, MeteringPoint
+from myhouse.models import Appliance, Battery, Community, Household, Measurement, MeteringPoint
 from myhouse.models.metering import PointRole, Quantity
+from myhouse.selectors.appliances import appliances_of
 from myhouse.selectors.households import community_of
 from myhouse.selectors.metering import points_of
 from myhouse.selectors.reference import Figures
 from myhouse.selectors.tariffs import contract_rules, contracts_of, prices_shown
 from myhouse.statistics.flows import Ints, Meter, flows_of
 from myhouse.statistics.ledger import Contract
+from myhouse.statistics.sources import EnergyShare, shares_of
 from myhouse.statistics.sun import country_of_zone
 from myhouse.tariffs.clock import local_clock, period_edges_ms
 from myhouse.tariffs.exact import running
@@ -53,6 +55,7 @@ class Home:
     contracts: list[Contract]
     figures: Figures
     _meters: dict[tuple[int, int, bool], list[Meter]] = field(default_factory=dict)
+    _shares: tuple[int, int, list[EnergyShare]] | None = None
 
     @property
     def country(self) -> str:
@@ -76,12 +79,34 @@ class Home:
 
     @cached_property
     def capacities(self) -> dict[uuid.UUID, int]:
-        """What the battery at each battery point can hold, in Wh."""
+        """What the battery at each battery point can hold, in Wh; nothing where there is one only."""
         points = [point.pk for point in self.points if point.role == PointRole.BATTERY]
-        if not points:
+        # They weigh batteries against each other: one alone needs no weight.
+        if len(points) < 2:
             return {}
         rows = Battery.objects.filter(metering_point_id__in=points)
         return dict(rows.values_list("metering_point_id", "capacity_wh"))
+
+    @cached_property
+    def appliances(self) -> list[Appliance]:
+        """What the household has told to own."""
+        return appliances_of(household=self.household)
+
+    def shares_ahead(self, start_ms: int, end_ms: int) -> None:
+        """Read what was traded with neighbours in a run at once, because parts of it will be asked for."""
+        starts = np.arange(start_ms, end_ms, QUARTER_MS, dtype=np.int64)
+        self._shares = (start_ms, end_ms, shares_of(household=self.household, starts_ms=starts))
+
+    def shares(self, starts: Ints) -> list[EnergyShare]:
+        """Return what of an unbroken run was traded with neighbours."""
+        if self._shares is None or not len(starts):
+            return shares_of(household=self.household, starts_ms=starts)
+        begin, end, found = self._shares
+        if starts[0] < begin or starts[-1] >= end:
+            return shares_of(household=self.household, starts_ms=starts)
+        first = (int(starts[0]) - begin) // QUARTER_MS
+        run = slice(first, first + len(starts))
+        return [replace(share, energy=share.energy[run], money_uct=share.money_uct[run]) for share in found]
 
     def measured_at(self, moment_ms: int) -> bool:
         """Whether any energy is being measured at this moment."""

@@ -19,7 +19,6 @@ from myhouse.statistics.flows import Meter, flows_of, sub_meter_energy
 from myhouse.statistics.gaps import contract_gaps
 from myhouse.statistics.ledger import Contract, Ledger, Sums, ledger_of, sums_of
 from myhouse.statistics.model import STEPS, Comparison, Span, Statistics, Step, SubMeter, Totals, UnableToReadSpan
-from myhouse.statistics.sources import shares_of
 from myhouse.tariffs.clock import local_clock, period_edges_ms
 from myhouse.tariffs.pricing import looks_back
 from telemetry.calendar import day_start_ms, local_edges
@@ -30,6 +29,7 @@ __all__ = ["day_curve", "span_has_next", "span_of_day", "statistics"]
 
 Ints = NDArray[np.int64]
 BUCKETS_AT_MOST = 4_000
+SHORT_DAYS = 31  # of a span no longer than this, what was traded is read together with the period before
 
 
 @dataclass(frozen=True)
@@ -73,6 +73,8 @@ def statistics(
     window = _window(now, since, until)
     home = home or home_load(household=household, now=now)
     start, end = window.clip(int(edges[0]), int(edges[-1]))
+    if "previous" in compare and span.days <= SHORT_DAYS:
+        home.shares_ahead(_span_ms(span.previous(), household.time_zone)[0], int(edges[-1]))
     meters = home.meters(start, end)
     ledger = _ledger(home, start, end, window, subs=True)
     sums = _sums(ledger, edges, window, home)
@@ -147,7 +149,7 @@ def _ledger(home: Home, start: int, end: int, window: _Window, *, subs: bool = F
     ledger = ledger_of(
         flows=flows,
         contracts=home.contracts,
-        shares=shares_of(household=home.household, starts_ms=starts),
+        shares=home.shares(starts),
         factors=home.figures.emission(home.country, starts),
         zone=zone,
         market=home.figures.market,

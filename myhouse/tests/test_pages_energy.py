@@ -134,15 +134,15 @@ def test_a_home_without_live_meters_says_where_its_figures_come_from(client, own
     assert "data-live-url" not in text
 
 
-def given_panel(*, household, now):
+def given_panel(*, household, community, now):
     return Panel(title=f"Panel of {household.name}", template="components/loading.html", order=1)
 
 
-def broken_panel(*, household, now):
+def broken_panel(*, household, community, now):
     raise RuntimeError("the part above is broken")
 
 
-def no_panel(*, household, now):
+def no_panel(*, household, community, now):
     return None
 
 

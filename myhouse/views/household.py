@@ -95,9 +95,14 @@ def household(request: HttpRequest, household_id: uuid.UUID) -> HttpResponse:
         "curve_sources": curve.sources,
         "no_data": today.empty and curve.empty and flow.age_s is None,
         "expected": expected(
-            household=one, now=now, since=access.since, points=place.points, measurements=place.measurements
+            household=one,
+            now=now,
+            since=access.since,
+            points=place.points,
+            measurements=place.measurements,
+            appliances=place.appliances,
         ),
-        "panels": panels_of(household=one, now=now),
+        "panels": panels_of(household=one, community=place.community, now=now),
         "day_url": reverse("energy-span", args=(one.pk, "day", day.key)),
         **_links(one.pk),
     }
