@@ -100,8 +100,8 @@ class OfferAdmin(_WithState, DecidingAdmin):
         "state_label",
         "energy_wh",
         "left_wh",
-        "total_uct",
         "price_uct_kwh",
+        "total_uct",
         "window_start",
         "community",
     )

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
 from django.contrib import admin
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from myhouse.admin.base import ReadOnlyAdmin
+from myhouse.admin.columns import linked
 from myhouse.admin.decisions import DecidingAdmin, Decision, ReasonForm
 from myhouse.admin.filters import (
     CommunityOfHouseholdFilter,
@@ -20,6 +23,8 @@ from myhouse.documents.services import Actor
 from myhouse.models import (
     Appliance,
     Battery,
+    Community,
+    CommunityMembership,
     DisplayLink,
     Household,
     Invitation,
@@ -44,15 +49,7 @@ class HouseholdAdmin(DecidingAdmin):
     """Households; suspended and resumed here."""
 
     titles = (_("Household"), _("Households"))
-    list_display = (
-        "name",
-        "suspended_at",
-        "suspended_reason",
-        "time_zone",
-        "currency",
-        "connection_limit_w",
-        "created_at",
-    )
+    list_display = ("name", "community", "suspended_at", "suspended_reason", "created_at")
     list_filter = (CommunityOfHouseholdItselfFilter, SuspendedFilter)
     search_fields = ("name",)
     hidden = ("members_version",)
@@ -82,6 +79,23 @@ class HouseholdAdmin(DecidingAdmin):
             possible=lambda household: household.suspended_at is not None,
         ),
     )
+
+    @admin.display(description=_("Community"))
+    def community(self, household: Household) -> str:
+        """Name the community the household belongs to now, leading to it."""
+        return linked(getattr(household, "community_now", None))
+
+    def rows_fill(self, rows: Iterable[Any]) -> None:
+        """Read the communities of the whole page."""
+        now = timezone.now()
+        homes = {household.pk: household for household in rows}
+        memberships = CommunityMembership.objects.filter(
+            household_id__in=list(homes), starts_at__lte=now, ends_at__gt=now
+        )
+        joined = {membership.household_id: membership.community_id for membership in memberships}
+        communities = Community.objects.in_bulk(list(set(joined.values())))
+        for household_id, community_id in joined.items():
+            homes[household_id].community_now = communities[community_id]
 
 
 @admin.register(Membership)

@@ -46,7 +46,7 @@ class UserAdmin(DecidingAdmin):
     """People; the operator closes and opens accounts and appoints staff."""
 
     titles = (_("Person"), _("People"))
-    list_display = ("email", "name", "language", "is_active", "is_staff", "is_superuser", "last_login", "created_at")
+    list_display = ("email", "name", "is_active", "is_staff", "is_superuser", "last_login", "created_at")
     list_filter = ("is_staff", "is_superuser", "is_active", "language")
     search_fields = ("email", "name")
     ordering = ("email",)

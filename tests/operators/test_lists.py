@@ -8,7 +8,7 @@ from django.urls import reverse
 
 from marketplace.models import Trade
 from myhouse.documents.services import SYSTEM, audit_record
-from myhouse.models import AuditEntry
+from myhouse.models import AuditEntry, Household
 from myhouse.tests.factories import NOW, actor_of
 from tests.operators.world import NAMES, OURS, World, registered, rows_listed, url
 
@@ -154,3 +154,10 @@ def test_the_audit_log_is_narrowed_to_a_subject_and_to_who_changed_it(client, op
     listed = rows_listed(client.get(url(AuditEntry, "changelist"), {"about": "offer.", "by": "me"}))
 
     assert listed == {mine.pk}
+
+
+def test_the_list_of_households_names_their_communities(client, operator, own, strange):
+    text = client.get(url(Household, "changelist")).content.decode()
+
+    assert f">{own.community.name}</a>" in text
+    assert f">{strange.community.name}</a>" in text
