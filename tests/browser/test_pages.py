@@ -31,6 +31,7 @@ HOME_PAGES = (
     "devices/",
     "members/",
     "settings/",
+    "services/",
 )
 MEMBER_PAGES = ("/households/", "/households/new/", "/account/", "/notices/")
 ALL = [("guest", p) for p in GUEST_PAGES] + [("member", p) for p in MEMBER_PAGES] + [("home", p) for p in HOME_PAGES]
@@ -55,6 +56,16 @@ def test_no_page_scrolls_sideways_on_a_narrow_phone(show, kind, path):
         ? [...document.querySelectorAll("body *")].filter((e) => e.getBoundingClientRect().right > innerWidth + 1
             && !e.closest(".table-scroll")).slice(0, 5).map((e) => e.outerHTML.slice(0, 120)) : null""")
     assert wide is None
+
+
+def test_a_new_token_fits_a_narrow_phone(show):
+    page = show("home", "services/", width=360)
+    page.fill("[name=name]", "Heat pump")
+    page.check("[name=scopes] >> nth=0")
+    page.click("main form button.button[type=submit]")
+    page.wait_for_selector("main code")
+
+    assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
