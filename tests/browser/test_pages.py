@@ -33,7 +33,7 @@ HOME_PAGES = (
     "settings/",
     "services/",
 )
-MEMBER_PAGES = ("/households/", "/households/new/", "/account/", "/notices/")
+MEMBER_PAGES = ("/households/", "/households/new/", "/account/", "/notices/", "/account/second-factor/set-up/")
 ALL = [("guest", p) for p in GUEST_PAGES] + [("member", p) for p in MEMBER_PAGES] + [("home", p) for p in HOME_PAGES]
 
 
