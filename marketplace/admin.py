@@ -139,13 +139,11 @@ class TradeAdmin(_WithState, DecidingAdmin):
         "bought_at",
         "seller",
         "buyer",
-        "kind",
         "state_label",
         "energy_wh",
         "total_uct",
         "delivered_wh",
         "paid_uct",
-        "refunded_uct",
         "community",
     )
     list_filter = (CommunityFilter, "state", "kind", "bought_at")
