@@ -50,7 +50,7 @@ assets: ## Fetch the locked browser libraries again into static/vendor (needs np
 
 messages: install-dev ## Collect the texts to translate into locale/ (needs gettext)
 	@command -v xgettext >/dev/null || { echo "make messages needs GNU gettext (Debian: apt install gettext)."; exit 1; }
-	$(BIN)/python manage.py makemessages --all --no-obsolete --ignore ".venv/*" --ignore "node_modules/*" --ignore "var/*"
+	$(BIN)/python manage.py makemessages --all --no-obsolete --no-wrap --add-location file --ignore ".venv/*" --ignore "node_modules/*" --ignore "var/*" --ignore "tests" --ignore "bench"
 
 screenshots: install-dev ## Take the pictures of the README anew (needs chromium)
 	$(BIN)/python -m tests.browser.screens
