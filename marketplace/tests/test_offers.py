@@ -269,3 +269,58 @@ def test_the_offers_of_a_seller_who_left_the_community_are_closed():
 
     assert dict(Offer.objects.values_list("pk", "state")) == {gone.pk: OfferState.CLOSED, kept.pk: OfferState.OPEN}
     assert seller.stored().offered_wh == 0
+
+
+@pytest.mark.parametrize(
+    ("kind", "window", "field"),
+    [
+        ("stored", (SOON, SOON + timedelta(hours=1)), "window"),
+        ("window", None, "window"),
+        ("sunshine", None, "kind"),
+    ],
+)
+def test_refuses_a_kind_that_is_none_and_a_window_that_does_not_belong_to_it(kind, window, field):
+    (seller,) = traders(homes=1)
+
+    with pytest.raises(UnableToOffer) as refused:
+        offer_create(
+            household=seller.household, kind=kind, energy_wh=1, total_uct=1, window=window, actor=SYSTEM, now=NOW
+        )
+
+    assert refused.value.field == field
+
+
+def test_refuses_to_change_an_offer_to_more_than_the_battery_holds_or_after_its_window_has_begun():
+    (seller,) = traders(homes=1, soc_pct=50)
+    stored, window = seller.offers_stored(1_000), seller.offers_window(1_000, start=SOON)
+    asked = {"household": seller.household, "total_uct": 1, "version": 1, "actor": SYSTEM}
+
+    with pytest.raises(UnableToOfferNow) as refused:
+        offer_change(offer_id=stored.pk, energy_wh=5_001, now=NOW, **asked)
+    assert refused.value.field == "energy_wh"
+    with pytest.raises(UnableToOfferNow) as refused:
+        offer_change(offer_id=window.pk, energy_wh=100, now=SOON, **asked)
+    assert refused.value.field == "window"
+    assert seller.stored().offered_wh == 1_000
+
+
+def test_refuses_to_withdraw_what_is_sold_or_is_none():
+    seller, buyer = traders()
+    offer = seller.offers_stored(1_000)
+    buyer.buys(offer)
+
+    with pytest.raises(UnableToOfferNow) as refused:
+        offer_withdraw_by_operator(offer_id=offer.pk, reason="A fault", actor=SYSTEM, now=NOW)
+    assert "sold" in refused.value.message
+    with pytest.raises(NotFound):
+        offer_withdraw_by_operator(offer_id=buyer.household.pk, reason="A fault", actor=SYSTEM, now=NOW)
+
+
+def test_surplus_is_expected_anew_when_a_quarter_hour_has_passed_since():
+    (seller,) = traders(homes=1)
+    later = NOW + timedelta(minutes=15)
+    start = NOW + timedelta(hours=47)
+
+    offer = seller.offers_window(1_000, start=start, end=start + timedelta(hours=1, minutes=15), now=later)
+
+    assert [energy for _start, energy in offer.slots] == [200] * 5

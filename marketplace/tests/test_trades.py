@@ -8,10 +8,12 @@ from django.db.models import Sum
 from marketplace.models import Account, Lot, Offer, SellableEnergy, Trade, Transfer
 from marketplace.models.offers import NOW_SLOT, OfferState, Side, TradeState
 from marketplace.selectors.trades import trade_for, trades_page
-from marketplace.services.offers import offer_change
+from marketplace.services import trades
+from marketplace.services.offers import offer_change, offer_withdraw
 from marketplace.services.trades import UnableToBuy, UnableToBuyNow
 from marketplace.tests.factories import EURO, deposit, traders
 from myhouse.documents.models import AuditEntry, OutboxMessage
+from myhouse.documents.pages import UnableToPage
 from myhouse.errors import Kind, NotFound
 from myhouse.models import CommunityMembership, Household, Notice
 from myhouse.selectors.households import UnableWhileSuspended
@@ -274,3 +276,44 @@ def test_both_sides_see_the_trade_each_in_its_own_words(django_assert_num_querie
     (stranger,) = traders(homes=1)
     with pytest.raises(NotFound):
         trade_for(household=stranger.household, trade_id=trade.pk, now=NOW)
+
+
+def test_refuses_what_is_withdrawn_and_what_is_none():
+    seller, buyer = traders()
+    offer = seller.offers_stored(1_000)
+    offer_withdraw(offer_id=offer.pk, household=seller.household, actor=seller.actor, now=NOW)
+
+    with pytest.raises(UnableToBuyNow) as refused:
+        buyer.buys(offer, 1)
+    assert "withdrew" in refused.value.message
+    offer.pk = seller.household.pk
+    with pytest.raises(NotFound):
+        buyer.buys(offer, 1)
+
+
+def test_a_page_of_trades_is_within_the_readers_time_and_of_a_side_that_is_one():
+    seller, buyer = traders()
+    buyer.buys(seller.offers_stored(500), 500)
+
+    assert trades_page(household=buyer.household, since=NOW, until=NOW + timedelta(hours=1)).items != []
+    assert trades_page(household=buyer.household, since=NOW + timedelta(seconds=1)).items == []
+    assert trades_page(household=buyer.household, until=NOW).items == []
+    with pytest.raises(UnableToPage):
+        trades_page(household=buyer.household, side="lent")
+
+
+def test_a_purchase_that_the_store_runs_again_finds_the_offer_as_it_was(monkeypatch):
+    seller, buyer = traders()
+    offer = seller.offers_stored(1_000)
+    deal = trades._deal(offer.pk, buyer.household, NOW)
+    with monkeypatch.context() as patched, pytest.raises(ConnectionError):
+        patched.setattr(trades, "ledger_write", _lost)
+        trades._buy(deal, 1_000, 1, buyer.actor, NOW)
+
+    trade = trades._buy(deal, 1_000, 1, buyer.actor, NOW)
+
+    assert (trade.energy_wh, Offer.objects.get().left_wh) == (1_000, 0)
+
+
+def _lost(**_asked):
+    raise ConnectionError
