@@ -108,7 +108,9 @@ def forget() -> None:
 def _read(request: HttpRequest, measurement_id: uuid.UUID, answer: Callable[[Source, Any], bytes]) -> HttpResponse:
     """Find out who asks for what, answer, or refuse; runs in a thread of the pool."""
     if request.method not in {"GET", "HEAD"}:
-        return _refused(MethodNotAllowed(str(request.method)))
+        refused = _refused(MethodNotAllowed(str(request.method)))
+        refused.headers["Allow"] = "GET, HEAD"
+        return refused
     try:
         source = _source_of(_user_of(request), measurement_id)
         body = answer(source, request.GET)

@@ -189,7 +189,9 @@ def test_without_a_live_token_nothing_is_told(home, secret):
 
 
 def test_writing_is_not_allowed(home):
-    assert home.client.post(url(home.energy, "buckets" + DAYS)).status_code == 405
+    answer = home.client.post(url(home.energy, "buckets" + DAYS))
+
+    assert (answer.status_code, answer.headers["Allow"]) == (405, "GET, HEAD")
 
 
 def test_a_revoked_token_ends_once_it_is_forgotten(home):
