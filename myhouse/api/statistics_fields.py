@@ -138,7 +138,9 @@ class StatisticsAnswer(serializers.Serializer[Any]):
     clipped = BooleanField(help_text="You may see a part of the span only.")
     unpriced_quarters = IntegerField(help_text="Energy flowed and the market price is missing.")
     totals = TotalsAnswer()
-    cost_parts = serializers.DictField(child=CharField(), help_text="Energy, levies, fixed, capacity, VAT, what neighbours got.")
+    cost_parts = serializers.DictField(
+        child=CharField(), help_text="Energy, levies, fixed, capacity, VAT, what neighbours got."
+    )
     buckets = BucketAnswer(many=True)
     comparisons = ComparisonsAnswer()
     sub_meters = SubMeterAnswer(many=True)
