@@ -306,9 +306,10 @@ def test_a_purchase_that_the_store_runs_again_finds_the_offer_as_it_was(monkeypa
     seller, buyer = traders()
     offer = seller.offers_stored(1_000)
     deal = trades._deal(offer.pk, buyer.household, NOW)
-    with monkeypatch.context() as patched, pytest.raises(ConnectionError):
+    with monkeypatch.context() as patched:
         patched.setattr(trades, "ledger_write", _lost)
-        trades._buy(deal, 1_000, 1, buyer.actor, NOW)
+        with pytest.raises(ConnectionError):
+            trades._buy(deal, 1_000, 1, buyer.actor, NOW)
 
     trade = trades._buy(deal, 1_000, 1, buyer.actor, NOW)
 
