@@ -2,6 +2,7 @@
 
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
+from django.views.generic import RedirectView
 
 from config.health import healthz, readyz
 from myhouse.views.accounts import StaffSignInView
@@ -9,6 +10,8 @@ from myhouse.views.accounts import StaffSignInView
 urlpatterns: list[URLPattern | URLResolver] = [
     # Staff sign in like everybody else, so the same limits hold for guessing their passwords.
     path("admin/login/", StaffSignInView.as_view()),
+    # And change their own there, too, where it ends their tokens and is audited.
+    path("admin/password_change/", RedirectView.as_view(pattern_name="password-change")),
     path("admin/", admin.site.urls),
     path("api/v1/", include("myhouse.api.urls")),
     path("api/v1/", include("devices.api_urls")),

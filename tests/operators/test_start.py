@@ -182,6 +182,10 @@ def test_a_member_is_asked_to_sign_in_as_staff_and_not_sent_in_circles(client):
     assert page.status_code == 200
 
 
+def test_staff_change_their_password_where_everybody_does(client, operator):
+    assert client.get(reverse("admin:password_change")).url == reverse("password-change")
+
+
 def test_guessing_the_password_of_staff_is_limited_too(client):
     user = UserFactory(is_staff=True)
     for _ in range(10):
