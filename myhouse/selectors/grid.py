@@ -18,7 +18,7 @@ from myhouse.selectors.reference import Figures
 from myhouse.statistics.flows import flows_of
 from telemetry import selectors as telemetry
 from telemetry.calendar import utc_ms
-from telemetry.model import QUARTER_MS, Reading, Quality, Reading
+from telemetry.model import QUARTER_MS, Quality, Reading
 
 Ints = NDArray[np.int64]
 MICRO = 1_000_000
