@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
 
@@ -190,6 +191,19 @@ def test_the_same_key_buys_once(market, buyer):
     assert (again.json(), again.headers["Idempotent-Replayed"]) == (first.json(), "true")
     assert buyer.wrong_field(other) == "Idempotency-Key"
     assert Trade.objects.count() == 1
+
+
+def test_a_key_used_for_one_offer_is_free_for_another(market, buyer):
+    one, another = (market[0].offers_stored(2_000, EURO).pk for _offer in range(2))
+    # Made in one moment they are alike but for the end.
+    like_one = UUID(int=one.int ^ 1)
+    Offer.objects.filter(pk=another).update(id=like_one)
+    paths = [f"offers/{pk}/purchases" for pk in (one, like_one)]
+
+    first, second = (buyer.post(path, {"energy_wh": 500}, key="k-1") for path in paths)
+
+    assert (first.status_code, second.status_code) == (201, 201)
+    assert first.json()["offer"] != second.json()["offer"]
 
 
 def test_says_why_nothing_was_bought(market, seller, buyer):
