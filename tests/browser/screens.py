@@ -72,7 +72,6 @@ def shots(home: str, seen: Seen) -> list[Shot]:
         Shot("api-docs", "/api/v1/docs", ""),
         Shot("operator", "/admin/", OPERATOR),
         Shot("operator-trades", "/admin/marketplace/trade/", OPERATOR),
-        Shot("operator-home", "/operator/", OPERATOR),
     ]
 
 
