@@ -173,7 +173,7 @@ def raw(database: Path, recorded: Recorded, copy: Path) -> float:
     """Transactions per second of the eight clients when nothing but SQLite is in their way."""
     with closing(sqlite3.connect(database)) as source, closing(sqlite3.connect(copy)) as target:
         source.backup(target)
-    numbers = iter(range(1, 10**9))
+    numbers, plans = iter(range(1, 10**9)), plans_of(recorded)
 
     def client(_number: int) -> Callable[[], None]:
         connection = sqlite3.connect(copy, timeout=20, isolation_level=None, check_same_thread=False)
@@ -182,10 +182,11 @@ def raw(database: Path, recorded: Recorded, copy: Path) -> float:
         )
 
         def transact() -> None:
-            statements = _renamed(recorded, next(numbers))
+            ids, number = ids_new(len(recorded.fresh)), next(numbers)
+            filled = [plan.filled(ids, number) for plan in plans]
             connection.execute("BEGIN IMMEDIATE")
-            for sql, values in statements:
-                connection.execute(sql, values)
+            for plan, values in zip(plans, filled, strict=True):
+                connection.execute(plan.sql, values)
             connection.execute("COMMIT")
 
         return transact
@@ -193,23 +194,47 @@ def raw(database: Path, recorded: Recorded, copy: Path) -> float:
     return in_parallel(client) / SECONDS
 
 
-def _renamed(recorded: Recorded, number: int) -> list[tuple[str, list[Any]]]:
-    """The same statements for one more trade: its own ids, keys and entry numbers."""
+@dataclass(frozen=True)
+class Plan:
+    """A statement of a trade with its values, and which of them are made anew in each further trade."""
+
+    sql: str
+    values: list[Any]
+    texts: list[tuple[int, str]]
+    numbers: list[int]
+
+    def filled(self, ids: list[str], number: int) -> list[Any]:
+        """The values of one more trade: its own ids, keys and entry numbers."""
+        values = self.values.copy()
+        for place, text in self.texts:
+            values[place] = text.format(*ids)
+        for place in self.numbers:
+            values[place] += 1_000_000 + 8 * number
+        return values
+
+
+def plans_of(recorded: Recorded) -> list[Plan]:
+    """Find out once what is to be replaced, so that the clients spend their time in the database."""
     names = {}
-    for old in recorded.fresh:
-        new = uuid.uuid4().hex
-        names[old] = new
-        names[str(uuid.UUID(old))] = str(uuid.UUID(new))
+    for place, old in enumerate(recorded.fresh):
+        names[old] = f"{{{2 * place}}}"
+        names[str(uuid.UUID(old))] = f"{{{2 * place + 1}}}"
     pattern = re.compile("|".join(names))
-    statements = []
+    plans = []
     for sql, values in recorded.statements:
-        fresh = [
-            pattern.sub(lambda found: names[found.group()], value) if isinstance(value, str) else value
-            for value in values
-        ]
-        if sql.startswith('INSERT INTO "marketplace_entry"'):
-            columns = _columns(sql)
-            for at in range(columns.index("number"), len(fresh), len(columns)):
-                fresh[at] += 1_000_000 + 8 * number
-        statements.append((sql, fresh))
-    return statements
+        texts = []
+        for place, value in enumerate(values):
+            if isinstance(value, str) and pattern.search(value):
+                plain = value.replace("{", "{{").replace("}", "}}")
+                texts.append((place, pattern.sub(lambda found: names[found.group()], plain)))
+        columns = _columns(sql)
+        entry = sql.startswith('INSERT INTO "marketplace_entry"')
+        numbers = list(range(columns.index("number"), len(values), len(columns))) if entry else []
+        plans.append(Plan(sql, values, texts, numbers))
+    return plans
+
+
+def ids_new(count: int) -> list[str]:
+    """So many new ids, each plain and with its hyphens."""
+    new = [uuid.uuid4() for _ in range(count)]
+    return [text for one in new for text in (one.hex, str(one))]
