@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable
 from functools import wraps
@@ -23,6 +24,43 @@ class _Here(threading.local):
 _here = _Here()
 
 
+class _Turn:
+    """The turn of one of this process's threads to write.
+
+    The writers of an SQLite file take turns anyway. But SQLite lets one that finds another at it sleep and try again,
+    longer each time; who waits here goes on the moment the one before has committed. Other processes are none of its
+    business, and a turn that does not come is not waited for for ever: then SQLite decides.
+    """
+
+    _WAIT_S = 20.0
+    _lock = threading.Lock()
+
+    def __init__(self) -> None:
+        self.held = False
+
+    def __enter__(self) -> None:
+        here = transaction.get_connection()
+        if here.vendor == "sqlite" and not here.in_atomic_block:
+            self.held = self._lock.acquire(timeout=self._WAIT_S)
+
+    def __exit__(self, *_: object) -> None:
+        self.pass_on()
+
+    def pass_on(self) -> None:
+        """Let the next one write: once the commit is done, before its effects, which may take their time."""
+        if self.held:
+            self.held = False
+            self._lock.release()
+
+    @classmethod
+    def begin_anew(cls) -> None:
+        """Forget whose turn it was: that thread does not exist in a forked process."""
+        cls._lock = threading.Lock()
+
+
+os.register_at_fork(after_in_child=_Turn.begin_anew)
+
+
 def atomic(function: Callable[P, R]) -> Callable[P, R]:
     """Run the function in one transaction: all of its writes are kept, or none.
 
@@ -39,10 +77,7 @@ def atomic(function: Callable[P, R]) -> Callable[P, R]:
         def block() -> R:
             return function(*args, **kwargs)
 
-        if connection.vendor == "mongodb":
-            return _mongodb(block)
-        with transaction.atomic(savepoint=_here.depth == 0):
-            return _deeper(block)
+        return _mongodb(block) if connection.vendor == "mongodb" else _sqlite(block)
 
     return run
 
@@ -52,12 +87,12 @@ def after_commit(effect: Callable[[], object]) -> None:
     transaction.on_commit(effect)
 
 
-def _deeper(block: Callable[[], R]) -> R:
-    _here.depth += 1
-    try:
-        return block()
-    finally:
-        _here.depth -= 1
+def _sqlite(block: Callable[[], R]) -> R:
+    turn = _Turn()
+    with turn, transaction.atomic(savepoint=_here.depth == 0):
+        if turn.held:
+            transaction.on_commit(turn.pass_on)
+        return _deeper(block)
 
 
 def _mongodb(block: Callable[[], R]) -> R:
@@ -79,3 +114,11 @@ def _mongodb(block: Callable[[], R]) -> R:
 
     backend: Any = connection
     return transaction_run(backend, outermost)
+
+
+def _deeper(block: Callable[[], R]) -> R:
+    _here.depth += 1
+    try:
+        return block()
+    finally:
+        _here.depth -= 1
