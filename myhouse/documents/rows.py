@@ -11,7 +11,8 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any, TypeVar
 
-from django.db import connection
+from django.db import connection, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import F, Field, Model
 
 # A column must be at least a number (or time), or at least another column and a number.
@@ -25,7 +26,8 @@ M = TypeVar("M", bound=Model)
 
 def rows_find(model: type[M], **where: Any) -> list[M]:
     """Return the rows of which all conditions hold: `name=…`, or `name__in`, `__lte`, `__lt`, `__gte`, `__gt`."""
-    if connection.vendor not in KEPT_FOR:
+    here = transaction.get_connection()
+    if here.vendor not in KEPT_FOR:
         return list(model._default_manager.filter(**where))  # noqa: SLF001 Django's own public name for it
     shape, values = [], []
     for asked, value in where.items():
@@ -34,8 +36,8 @@ def rows_find(model: type[M], **where: Any) -> list[M]:
         if not several:
             return []
         shape.append((name, how, len(several)))
-        values += [_value(model, name, one) for one in several]
-    with connection.cursor() as cursor:
+        values += [_value(model, name, one, here) for one in several]
+    with here.cursor() as cursor:
         cursor.execute(_select_text(model, tuple(shape)), values)
         found = cursor.fetchall()
     names, converters = _columns(model)
@@ -43,8 +45,8 @@ def rows_find(model: type[M], **where: Any) -> list[M]:
     for row in found:
         read = list(row)
         for place, column, convert in converters:
-            read[place] = convert(read[place], column, connection)
-        rows.append(model.from_db(connection.alias, names, read))
+            read[place] = convert(read[place], column, here)
+        rows.append(model.from_db(here.alias, names, read))
     return rows
 
 
@@ -53,16 +55,15 @@ def rows_insert(rows: Sequence[Model]) -> None:
     if not rows:
         return
     model = type(rows[0])
-    if connection.vendor not in KEPT_FOR:
+    here = transaction.get_connection()
+    if here.vendor not in KEPT_FOR:
         model._default_manager.bulk_create(rows)  # noqa: SLF001 Django's own public name for it
         return
-    values = [
-        field.get_db_prep_save(field.pre_save(row, add=True), connection) for row in rows for field in _fields(model)
-    ]
-    with connection.cursor() as cursor:
+    values = [field.get_db_prep_save(field.pre_save(row, add=True), here) for row in rows for field in _fields(model)]
+    with here.cursor() as cursor:
         cursor.execute(_insert_text(model, len(rows)), values)
     for row in rows:
-        row._state.adding, row._state.db = False, connection.alias  # noqa: SLF001 as Django does after saving
+        row._state.adding, row._state.db = False, here.alias  # noqa: SLF001 as Django does after saving
 
 
 def row_change(
@@ -78,17 +79,21 @@ def row_change(
     `equal` holds the key and what must not have changed, `put` sets and `add` adds to columns.
     """
     at_least, put, add = at_least or {}, put or {}, add or {}
-    if connection.vendor not in KEPT_FOR:
+    here = transaction.get_connection()
+    if here.vendor not in KEPT_FOR:
         return _change_anywhere(model, equal, at_least, put, add)
     others = tuple((name, bound[0] if isinstance(bound, tuple) else "") for name, bound in at_least.items())
     text = _update_text(model, tuple(equal), others, tuple(put), tuple(add))
     values = [
-        *(_value(model, name, value) for name, value in put.items()),
+        *(_value(model, name, value, here) for name, value in put.items()),
         *add.values(),
-        *(_value(model, name, value) for name, value in equal.items()),
-        *(bound[1] if isinstance(bound, tuple) else _value(model, name, bound) for name, bound in at_least.items()),
+        *(_value(model, name, value, here) for name, value in equal.items()),
+        *(
+            bound[1] if isinstance(bound, tuple) else _value(model, name, bound, here)
+            for name, bound in at_least.items()
+        ),
     ]
-    with connection.cursor() as cursor:
+    with here.cursor() as cursor:
         cursor.execute(text, values)
         return bool(cursor.rowcount == 1)
 
@@ -164,8 +169,8 @@ def _update_text(
     return f"UPDATE {table} SET {', '.join(written)} WHERE {' AND '.join(wanted)}"  # noqa: S608 only names of ours
 
 
-def _value(model: type[Model], name: str, value: Any) -> Any:
-    return _field(model, name).get_db_prep_save(value, connection)
+def _value(model: type[Model], name: str, value: Any, here: BaseDatabaseWrapper) -> Any:
+    return _field(model, name).get_db_prep_save(value, here)
 
 
 @lru_cache(maxsize=_SHAPES)
