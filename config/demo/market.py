@@ -149,7 +149,7 @@ def _day_trade(street: Street, day: date) -> None:
     _evening_plan(street, day, rng, diary)
     diary.plan(_local(street, day, time(15)), lambda at: offers_close(now=at))
     diary.plan(_local(street, day, time(16, 30)), lambda at: windows_settle(now=at))
-    if day.toordinal() % 5 == 0:  # within the time that it looks back
+    if day.toordinal() % 6 == 0:  # within the time that it looks back
         diary.plan(_local(street, day, time(23, 50)), lambda at: claims_use(now=at))
     diary.plan(_local(street, day, time(23, 55)), lambda at: _note(street, _TRADED, at, day))
     diary.live()

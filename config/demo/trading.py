@@ -21,6 +21,8 @@ BOOK_AT_LEAST, BOOK_USUAL = 5, 11
 # Neighbours leave the last few offers to the guests.
 _CHOICE = 4
 _ASKED_PER_MINUTE = 5
+# So many look into the book in a minute; the first who likes something buys.
+_LOOKING = 3
 _STALE = timedelta(hours=5)
 _POOR = 5 * EURO
 _MINUTE = 63
@@ -46,7 +48,8 @@ def trading_step(street: Street, *, now: datetime, minute: int | None = None) ->
     book = book_for(neighbours[0], now=now, limit=BOOK_USUAL + 1)
     wanted = 2 if len(book) < BOOK_AT_LEAST else int(len(book) < BOOK_USUAL and rng.random() < 0.5)
     offered = _offer(neighbours, wanted, rng, now)
-    bought = int(rng.random() < 0.6 and _purchase(street, neighbours, rng, now))
+    asked = rng.sample(neighbours, min(len(neighbours), _LOOKING)) if rng.random() < 0.7 else []
+    bought = int(any(_purchase(street, buyer, rng, now) for buyer in asked))
     return Step(offered=offered, bought=bought, withdrawn=withdrawn)
 
 
@@ -91,9 +94,8 @@ def _asked(seller: Neighbour, rng: random.Random) -> int:
     return seller.trader.ask_uct_kwh + rng.randrange(-15, 16) * 100_000
 
 
-def _purchase(street: Street, neighbours: list[Neighbour], rng: random.Random, now: datetime) -> bool:
-    """One of them looks into the book, and buys some of what is cheap enough: a guest's offer before others."""
-    buyer = rng.choice(neighbours)
+def _purchase(street: Street, buyer: Neighbour, rng: random.Random, now: datetime) -> bool:
+    """Look into the book, and buy some of what is cheap enough: a guest's offer before others."""
     lines = [line for line in book_for(buyer, now=now) if line.price_uct_kwh <= buyer.trader.bid_uct_kwh]
     guests = {one.household.pk for one in street.neighbours if one.trader.is_visitor}
     by_guests = [line for line in lines if line.offer.seller_id in guests]
