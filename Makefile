@@ -9,7 +9,7 @@ PYTEST := $(BIN)/python -m pytest
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-quick check bench soak format assets lock screenshots messages install install-dev
+.PHONY: help run test test-quick test-cassandra check bench soak format assets lock screenshots messages install install-dev
 
 help: ## List the commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 20
@@ -24,6 +24,10 @@ test: install-dev ## Run every test that can run on this machine
 
 test-quick: install-dev ## Run the fast tests only (under two minutes)
 	$(PYTEST) -n 2 -q -m "not slow and not browser and not processes and not shared_data"
+
+test-cassandra: install-dev ## Run the store's tests on a real Cassandra too (needs Java 17; Maven the first time)
+	$(BIN)/python -m config.cluster fetch
+	TEST_CASSANDRA=1 $(PYTEST) -n 0 -q telemetry
 
 check: install-dev ## Everything that can be said about the code without running it
 	@$(BIN)/python .ci/check

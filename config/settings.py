@@ -88,6 +88,7 @@ AUTH_USER_MODEL = "myhouse.User"
 
 TELEMETRY_STORES = {
     "sqlite": "telemetry.stores.sqlite.SqliteBackend",
+    "cassandra": "telemetry.stores.cassandra.CassandraBackend",
 }
 TELEMETRY_URL = ENVIRONMENT.telemetry_url
 

@@ -1,0 +1,193 @@
+"""What only the Cassandra backend has: its URL, its writers, compare-and-set, and what a crash leaves behind."""
+
+from __future__ import annotations
+
+import os
+import uuid
+
+import numpy as np
+import pytest
+
+from telemetry.codec import columns_encode
+from telemetry.errors import StoreConfigurationError, StoreUnavailableError
+from telemetry.model import Batch, Columns, Kind, Quality, Reading
+from telemetry.store import Store
+from telemetry.stores.base import DaySwap, PagesSwap
+from telemetry.stores.cassandra import CassandraBackend
+from telemetry.stores.cassandra_link import Place
+from telemetry.stores.cassandra_notes import Clock, HotReadings, covered, hot_encode, joined
+from telemetry.tests.conftest import DAY, NOW, TODAY, cassandra_empty, series_of
+
+Q = 900_000
+START = (TODAY - 3) * DAY
+
+
+@pytest.fixture
+def folder(tmp_path):
+    if os.environ.get("TEST_CASSANDRA") != "1":
+        pytest.skip("asked for with TEST_CASSANDRA=1 (make test-cassandra)")
+    return tmp_path
+
+
+@pytest.fixture
+def open_store(folder):
+    opened = []
+
+    def open_one() -> Store:
+        opened.append(Store(cassandra_empty(folder)))
+        return opened[-1]
+
+    yield open_one
+    for store in opened:
+        store.close()
+
+
+@pytest.fixture
+def counter(open_store):
+    series = series_of(Kind.COUNTER, "Wh")
+    open_store().series_register([series])
+    return series
+
+
+def test_a_url_names_hosts_keyspace_datacenter_and_replication():
+    place = Place.of("cassandra://user:s%40y@one:19042,two:19042/energy?replication=2&dc=eu-1")
+    assert place == Place(["one", "two"], 19042, "energy", "eu-1", 2, "user", "s@y")
+    assert Place.of("cassandra://one/energy") == Place(["one"], 9042, "energy", "dc1", 3, None, None)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "cassandra://",
+        "cassandra://one",
+        "cassandra://one/",
+        "cassandra://one/Two Words",
+        "cassandra://one,/energy",
+        "cassandra://one:1,two:2/energy",
+        "cassandra://one:x/energy",
+        "cassandra://one/energy?replication=many",
+        "cassandra://one/energy?colour=red",
+    ],
+)
+def test_refuses_a_url_without_showing_its_password(url):
+    with pytest.raises(StoreConfigurationError, match="must look like"):
+        CassandraBackend.check_url(url)
+    with pytest.raises(StoreConfigurationError) as refusal:
+        CassandraBackend.check_url(url.replace("cassandra://", "cassandra://me:secret@", 1) + "?colour=red")
+    assert "secret" not in str(refusal.value)
+
+
+def test_numbers_rise_and_are_never_given_twice():
+    clock = Clock()
+    first = clock.take(5)
+    assert clock.take() >= first + 5
+    assert clock.take(above=first + 10**9) == first + 10**9 + 1
+
+
+def test_vectors_cover_what_they_say():
+    assert joined({1: 5, 2: 1}, {2: 3, 3: 1}) == {1: 5, 2: 3, 3: 1}
+    assert covered({1: 5}, {1: 5, 2: 9})
+    assert not covered({1: 5, 3: 1}, {1: 5, 2: 9})
+
+
+def test_hot_readings_are_given_in_the_order_of_their_numbers_between_two_vectors():
+    def part(time_ms: int, value: float) -> bytes:
+        return hot_encode(Columns(np.array([time_ms]), np.array([value]), np.zeros(1, np.uint8)))
+
+    early = HotReadings.none().advanced([(1, 20, part(1, 2.0)), (1, 10, part(1, 1.0))], {1: 20})
+    late = early.advanced([(2, 15, part(1, 1.5))], {2: 15})
+    assert late.between({}, {1: 20, 2: 15}).values.tolist() == [1.0, 1.5, 2.0]
+    assert late.between({1: 10}, {1: 20}).values.tolist() == [2.0]
+
+
+def test_a_store_that_nobody_answers_for_opens_and_says_so_when_used(monkeypatch):
+    monkeypatch.setattr("telemetry.stores.cassandra_link.CONNECT_S", 0.5)
+    store = Store(CassandraBackend("cassandra://127.0.0.1:1/energy?replication=1"))
+    with pytest.raises(StoreUnavailableError, match="does not answer"):
+        store.series_register([series_of(Kind.GAUGE)])
+    store.close()
+
+
+@pytest.mark.parametrize("step", ["many", "together_all"])
+def test_a_crash_between_the_writes_of_a_batch_leaves_nothing_seen_and_a_repetition_makes_it_whole(
+    open_store, counter, monkeypatch, step
+):
+    store, other = open_store(), open_store()
+    store.write(Batch.of(counter.id, START, 1), NOW)
+
+    def died(*_: object) -> None:
+        raise StoreUnavailableError("died")
+
+    monkeypatch.setattr(store.backend._link, step, died)
+    with pytest.raises(StoreUnavailableError):
+        store.write(Batch.of(counter.id, START + np.arange(1, 9) * Q, np.arange(1.0, 9.0)), NOW)
+    assert other.scan(counter.id, 0, NOW, None).values.tolist() == [1]
+    other.write(Batch.of(counter.id, START + np.arange(1, 9) * Q, np.arange(1.0, 9.0)), NOW)
+    assert len(other.scan(counter.id, 0, NOW, None)) == 9
+    assert other.days_seal(NOW).days == 1
+    assert len(other.scan(counter.id, 0, NOW, None)) == 9
+
+
+def test_a_batch_that_comes_while_its_day_is_sealed_stays_hot_and_wins(open_store, counter):
+    store, other = open_store(), open_store()
+    store.write(Batch.of(counter.id, START, 1), NOW)
+    key = store.rows([counter.id])[counter.id].key
+    with store.backend.reading() as snapshot:
+        hot = snapshot.hot_day(key, TODAY - 3)
+    other.write(Batch.of(counter.id, [START, START + Q], [5, 6]), NOW)
+    data = columns_encode(hot.columns)
+    swap = DaySwap(key, TODAY - 3, hot.columns, data, expected_rev=0, expected_mark=hot.mark, changed=False)
+    assert store.backend.days_swap([swap], over_hot=False) == []
+    assert store.scan(counter.id, 0, NOW, None).values.tolist() == [5, 6]
+    assert store.backend.days_swap([swap], over_hot=False) == [0]
+    assert other.days_seal(NOW).days == 1
+    assert store.scan(counter.id, 0, NOW, None).values.tolist() == [5, 6]
+
+
+def test_a_reader_goes_on_with_the_block_it_has_while_the_day_is_sealed_again(open_store, counter):
+    store, other = open_store(), open_store()
+    store.write(Batch.of(counter.id, START, 1), NOW)
+    store.days_seal(NOW)
+    store.write(Batch.of(counter.id, START + Q, 2), NOW)
+    key = store.rows([counter.id])[counter.id].key
+    with store.backend.reading() as snapshot:
+        blocks = snapshot.days(key, TODAY - 3, TODAY - 3)
+        other.days_seal(NOW)
+        assert [len(snapshot.blocks.decode(block.data)) for block in blocks] == [1]
+        assert [len(part) for part in snapshot.hot(key, START, START + DAY)] == [1]
+        assert snapshot.bounds(key) == (START, START + Q)
+
+
+def test_of_two_who_derive_the_same_series_one_is_refused(open_store, counter):
+    store, other = open_store(), open_store()
+    store.write(Batch.of(counter.id, START + np.arange(8) * Q, np.arange(8.0)), NOW)
+    key = store.rows([counter.id])[counter.id].key
+    with store.backend.reading() as one, other.backend.reading() as two:
+        mine, theirs = one.marks([key])[0][0], two.marks([key])[0][0]
+    assert other.backend.pages_swap([PagesSwap(key, theirs, clear_days=frozenset([TODAY - 3]))]) == []
+    assert store.backend.pages_swap([PagesSwap(key, mine, clear_days=frozenset([TODAY - 3]))]) == [0]
+
+
+def test_the_newest_reading_is_known_after_an_erasure_whoever_wrote_what(open_store, counter):
+    store, other = open_store(), open_store()
+    store.write(Batch.of(counter.id, [START, START + Q], [1, 2]), NOW)
+    other.write(Batch.of(counter.id, START + 2 * Q, 3), NOW)
+    assert other.forget(counter.id, START + Q, NOW) == 2
+    for one in (store, other):
+        assert one.latest([counter.id]) == {counter.id: Reading(START, 1, Quality.MEASURED)}
+    store.write(Batch.of(counter.id, START + 1000, 1.5), NOW)
+    assert other.latest([counter.id])[counter.id].value == 1.5
+
+
+def test_keys_are_given_once_when_many_register_at_the_same_time(open_store):
+    from concurrent.futures import ThreadPoolExecutor
+
+    stores = [open_store() for _ in range(3)]
+    same = series_of(Kind.GAUGE)
+    lists = [[same, *(series_of(Kind.GAUGE) for _ in range(5))] for _ in range(6)]
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(lambda at: stores[at % 3].series_register(lists[at]), range(6)))
+    ids = {one.id for some in lists for one in some}
+    rows = stores[0].backend.series_get([*ids, uuid.uuid4()])
+    assert set(rows) == ids
+    assert len({row.key for row in rows.values()}) == len(ids) == 31
