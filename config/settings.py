@@ -12,6 +12,7 @@ from config.databases import databases, installed_apps, migration_modules
 from config.environment import BASE_DIR, environment_read
 from config.logs import logging_configuration
 from config.safety import environment_require_safe
+from telemetry import databases as time_series
 
 ENVIRONMENT = environment_read()
 environment_require_safe(ENVIRONMENT)
@@ -44,6 +45,7 @@ INSTALLED_APPS = installed_apps(
         "marketplace",
     ],
 )
+INSTALLED_APPS = time_series.installed_apps(ENVIRONMENT.telemetry_url, INSTALLED_APPS)
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
@@ -80,8 +82,8 @@ TEMPLATES = [
     },
 ]
 
-# Documents. Time series have a store of their own (TELEMETRY_STORES), not a Django database.
-DATABASES = databases(ENVIRONMENT.database_url)
+# Documents; time series have a store of their own (TELEMETRY_STORES), of which Django knows at most the tables.
+DATABASES = databases(ENVIRONMENT.database_url) | time_series.databases(ENVIRONMENT.telemetry_url)
 MIGRATION_MODULES = migration_modules(ENVIRONMENT.database_url)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 AUTH_USER_MODEL = "myhouse.User"

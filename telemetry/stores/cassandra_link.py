@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import secrets
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -11,13 +13,14 @@ from typing import Any, NamedTuple, Self
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from telemetry.errors import StoreConfigurationError, StoreIncompatibleError, StoreUnavailableError
-from telemetry.stores.cassandra_schema import STATEMENTS, TABLES
+from telemetry.stores.cassandra_schema import STATEMENTS
 
 WINDOW = 64
 """Requests under way at a time, per call."""
 TRIES = 3
 REQUEST_S = 10.0
 CONNECT_S = 5.0
+TABLES_S = 60.0
 PORT = 9042
 
 Call = tuple[str, Sequence[Any]]
@@ -85,6 +88,58 @@ def meaning_of_errors() -> Iterator[None]:
         raise StoreUnavailableError(f"Cassandra does not answer as needed ({text}); try again.") from error
 
 
+def cluster_made(place: Place, *, request_s: float = REQUEST_S) -> Any:
+    """The driver's picture of the cluster; connects to nothing yet."""
+    from cassandra import ConsistencyLevel
+    from cassandra.auth import PlainTextAuthProvider
+    from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile
+    from cassandra.policies import (
+        ConstantSpeculativeExecutionPolicy,
+        DCAwareRoundRobinPolicy,
+        ExponentialReconnectionPolicy,
+        TokenAwarePolicy,
+    )
+
+    profile = ExecutionProfile(
+        load_balancing_policy=TokenAwarePolicy(DCAwareRoundRobinPolicy(place.datacenter)),
+        consistency_level=ConsistencyLevel.LOCAL_QUORUM,
+        serial_consistency_level=ConsistencyLevel.LOCAL_SERIAL,
+        request_timeout=request_s,
+        # A node that died is asked until gossip has noticed: the next one is asked as well after this long.
+        speculative_execution_policy=ConstantSpeculativeExecutionPolicy(0.5, 2),
+    )
+    return Cluster(
+        place.hosts,
+        port=place.port,
+        protocol_version=4,
+        auth_provider=PlainTextAuthProvider(place.user, place.password) if place.user else None,
+        connect_timeout=CONNECT_S,
+        control_connection_timeout=CONNECT_S,
+        reconnection_policy=ExponentialReconnectionPolicy(0.5, 10.0),
+        execution_profiles={EXEC_PROFILE_DEFAULT: profile},
+    )
+
+
+def tables_make(place: Place) -> None:
+    """Make the keyspace and its tables, or bring them up to date, as `sync_cassandra` does."""
+    from cassandra.cqlengine import connection, management
+
+    from telemetry.stores.cassandra_tables import TABLES
+
+    # Without this the driver warns that somebody might not want it.
+    os.environ.setdefault("CQLENG_ALLOW_SCHEMA_MANAGEMENT", "1")
+    # A cluster of its own, ended with the registration: cqlengine makes its rows dictionaries.
+    name = f"telemetry-{secrets.token_hex(8)}"
+    connection.register_connection(name, session=cluster_made(place, request_s=TABLES_S).connect())
+    try:
+        replication = {place.datacenter: place.replication}
+        management.create_keyspace_network_topology(place.keyspace, replication, connections=[name])
+        for table in TABLES:
+            management.sync_table(table, keyspaces=[place.keyspace], connections=[name])
+    finally:
+        connection.unregister_connection(name)
+
+
 class Link:
     """Connects at first use; safe across threads."""
 
@@ -104,63 +159,21 @@ class Link:
         return self._session
 
     def _connect(self) -> None:
-        from cassandra import ConsistencyLevel
-        from cassandra.auth import PlainTextAuthProvider
-        from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile
-        from cassandra.policies import (
-            ConstantSpeculativeExecutionPolicy,
-            DCAwareRoundRobinPolicy,
-            ExponentialReconnectionPolicy,
-            TokenAwarePolicy,
-        )
-
-        place = self.place
-        profile = ExecutionProfile(
-            load_balancing_policy=TokenAwarePolicy(DCAwareRoundRobinPolicy(place.datacenter)),
-            consistency_level=ConsistencyLevel.LOCAL_QUORUM,
-            serial_consistency_level=ConsistencyLevel.LOCAL_SERIAL,
-            request_timeout=REQUEST_S,
-            # A node that died is asked until gossip has noticed: the next one is asked as well after this long.
-            speculative_execution_policy=ConstantSpeculativeExecutionPolicy(0.5, 2),
-        )
-        login = PlainTextAuthProvider(place.user, place.password) if place.user else None
-        cluster = Cluster(
-            place.hosts,
-            port=place.port,
-            protocol_version=4,
-            auth_provider=login,
-            connect_timeout=CONNECT_S,
-            control_connection_timeout=CONNECT_S,
-            reconnection_policy=ExponentialReconnectionPolicy(0.5, 10.0),
-            execution_profiles={EXEC_PROFILE_DEFAULT: profile},
-        )
+        keyspace = self.place.keyspace
+        cluster = cluster_made(self.place)
         try:
             session = cluster.connect()
-            self._prepare_schema(session)
-            session.set_keyspace(place.keyspace)
+            known = cluster.metadata.keyspaces.get(keyspace)
+            if known is None or not known.tables:
+                tables_make(self.place)
             for name, text in STATEMENTS.items():
-                statement = session.prepare(text)
+                statement = session.prepare(re.sub(r"\b(FROM|INTO|UPDATE) (\w+)", rf"\1 {keyspace}.\2", text))
                 statement.is_idempotent = " IF " not in text
                 self._prepared[name] = statement
         except BaseException:
             cluster.shutdown()
             raise
         self._cluster, self._session = cluster, session
-
-    def _prepare_schema(self, session: Any) -> None:
-        place = self.place
-        if place.keyspace in session.cluster.metadata.keyspaces:
-            known = session.cluster.metadata.keyspaces[place.keyspace].tables
-            if len(known) >= len(TABLES):
-                return
-        session.execute(
-            f"CREATE KEYSPACE IF NOT EXISTS {place.keyspace} WITH replication = "
-            f"{{'class': 'NetworkTopologyStrategy', '{place.datacenter}': {place.replication}}}",
-            timeout=60,
-        )
-        session.set_keyspace(place.keyspace)
-        for table in TABLES:
-            session.execute(table, timeout=60)
 
     def bound(self, name: str, values: Sequence[Any]) -> Any:
         """A prepared statement with its values."""

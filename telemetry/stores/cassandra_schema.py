@@ -1,10 +1,4 @@
-"""The tables of the Cassandra backend, and why each partition stays small.
-
-`hot`: a series and UTC day; at one reading a second and batch about 5 MB. Never deleted row by row: a sealed block
-says which batches it covers, and the rows expire. `note`: a series; one row per writer and recent day, per month that
-has blocks, and per derived day; at most some hundreds of KB. `block`: a series and 32 days, at most about 16 MB at
-one-second data. `page`: a series and 384 days. `due`: a sixteenth of the days that wait for a task.
-"""
+"""How the Cassandra backend asks; the tables are in cassandra_tables."""
 
 from __future__ import annotations
 
@@ -17,42 +11,8 @@ DAYS_PER_MONTH = 32
 PAGES_PER_YEAR = 12
 BUCKETS = 16
 
-_FACTS = "unit text, kind text, interval_ms bigint, gap_ms bigint, simulated boolean"
-_VECTOR = "frozen<map<bigint, bigint>>"
 _NOTE_TTL = f" USING TTL {NOTE_TTL_S}"
 _DERIVED_TTL = f" USING TTL {DERIVED_TTL_S}"
-
-TABLES = (
-    f"CREATE TABLE IF NOT EXISTS series (id uuid PRIMARY KEY, key int, {_FACTS})",
-    f"CREATE TABLE IF NOT EXISTS series_key (key int PRIMARY KEY, id uuid, {_FACTS})",
-    "CREATE TABLE IF NOT EXISTS allocated (name text PRIMARY KEY, next int)",
-    (
-        "CREATE TABLE IF NOT EXISTS hot (key int, day int, writer bigint, seq bigint, data blob, "
-        "PRIMARY KEY ((key, day), writer, seq)) WITH compaction = {'class': 'TimeWindowCompactionStrategy', "
-        "'compaction_window_unit': 'DAYS', 'compaction_window_size': 1} "
-        f"AND default_time_to_live = {HOT_TTL_S} AND gc_grace_seconds = {DAY_S}"
-    ),
-    (
-        "CREATE TABLE IF NOT EXISTS note (key int, day int, writer bigint, seq bigint, at_seq bigint, time_ms bigint, "
-        f"value double, quality int, covers {_VECTOR}, version bigint static, reset bigint static, "
-        "PRIMARY KEY (key, day, writer)) WITH compaction = {'class': 'LeveledCompactionStrategy'}"
-    ),
-    (
-        "CREATE TABLE IF NOT EXISTS block (key int, month int, day int, rev bigint, first_ms bigint, last_ms bigint, "
-        f"count int, covers {_VECTOR}, data blob, PRIMARY KEY ((key, month), day)) "
-        "WITH compaction = {'class': 'LeveledCompactionStrategy'}"
-    ),
-    (
-        "CREATE TABLE IF NOT EXISTS page (key int, year int, page int, rev bigint, data blob, "
-        "PRIMARY KEY ((key, year), page)) WITH compaction = {'class': 'LeveledCompactionStrategy'}"
-    ),
-    # A deleted row that comes back is only looked at once more.
-    (
-        "CREATE TABLE IF NOT EXISTS due (task text, bucket int, day int, key int, writer bigint, seq bigint, "
-        "PRIMARY KEY ((task, bucket), day, key, writer)) WITH gc_grace_seconds = 3600 "
-        f"AND default_time_to_live = {NOTE_TTL_S}"
-    ),
-)
 
 STATEMENTS = {
     "series_get": "SELECT key, id, unit, kind, interval_ms, gap_ms, simulated FROM series WHERE id = ?",

@@ -40,7 +40,7 @@ def cassandra_empty(folder: Path) -> Backend:
     first = folder / "opened"
     if not first.exists():
         first.touch()
-        backend._link.session().execute("TRUNCATE due", timeout=60)
+        backend._link.session().execute("TRUNCATE telemetry.due", timeout=60)
     return backend
 
 

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
+import textwrap
+import time
 import uuid
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,7 +21,7 @@ from telemetry.stores.base import DaySwap, PagesSwap
 from telemetry.stores.cassandra import CassandraBackend
 from telemetry.stores.cassandra_link import Place
 from telemetry.stores.cassandra_notes import Clock, HotReadings, covered, hot_encode, joined
-from telemetry.tests.conftest import DAY, NOW, TODAY, cassandra_empty, series_of
+from telemetry.tests.conftest import DAY, NOW, TODAY, cassandra_empty, cassandra_url, series_of
 
 Q = 900_000
 START = (TODAY - 3) * DAY
@@ -191,3 +196,88 @@ def test_keys_are_given_once_when_many_register_at_the_same_time(open_store):
     rows = stores[0].backend.series_get([*ids, uuid.uuid4()])
     assert set(rows) == ids
     assert len({row.key for row in rows.values()}) == len(ids) == 31
+
+
+def managed(url: str, var: Path, *words: str) -> str:
+    """What a management command says, with the time series at this URL."""
+    surroundings = {**os.environ, "TELEMETRY_URL": url, "SECRET_KEY": "Ee7" * 20, "MYHOUSE_VAR": str(var)}
+    done = subprocess.run(
+        [sys.executable, "manage.py", *words],
+        cwd=Path(__file__).parents[2],
+        env=surroundings,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_commands_run_while_cassandra_is_away(tmp_path):
+    assert "no issues" in managed("cassandra://127.0.0.1:1/energy?replication=1", tmp_path, "check")
+
+
+def test_the_command_makes_the_tables_that_the_store_makes_itself(open_store, folder):
+    store = open_store()
+    synced = cassandra_url().replace("/telemetry?", "/synced?")
+    for _twice in range(2):
+        assert managed(synced, folder, "sync_cassandra").count("Syncing") == 8
+    cluster = store.backend._link.session().cluster
+    cluster.refresh_schema_metadata()
+    own, made = (
+        {name: table.as_cql_query().replace(f"{keyspace}.", "") for name, table in keyspaces.tables.items()}
+        for keyspace, keyspaces in ((name, cluster.metadata.keyspaces[name]) for name in ("telemetry", "synced"))
+    )
+    assert own == made
+    assert len(own) == 8
+
+
+WRITER = """
+    import sys, uuid
+    import numpy as np
+    from telemetry.model import Batch, Kind, Series
+    from telemetry.store import Store
+    from telemetry.stores.cassandra import CassandraBackend
+
+    url, one, start, now, first = sys.argv[1], uuid.UUID(sys.argv[2]), *map(int, sys.argv[3:])
+    store = Store(CassandraBackend(url))
+    store.series_register([Series(one, "Wh", Kind.COUNTER)])
+    for number in range(first, first + 1000):
+        store.write(Batch.of(one, start + number * 60_000 + np.arange(3), [number] * 3), now)
+        print(number, flush=True)
+        if number % 5 == 0:
+            store.days_seal(now)
+        if number % 7 == 0:
+            store.quarters_refresh(now)
+"""
+
+
+@pytest.mark.slow
+def test_everything_acknowledged_before_kill_9_is_there_once(open_store, folder):
+    store, one = open_store(), uuid.uuid4()
+    script = folder / "writer.py"
+    script.write_text(textwrap.dedent(WRITER))
+    acknowledged: list[int] = []
+    for round_ in range(5):
+        first = str(max(acknowledged, default=-1) + 1)
+        process = subprocess.Popen(
+            [sys.executable, str(script), cassandra_url(), str(one), str(START), str(NOW), first],
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=Path(__file__).parents[2],
+            env={"PYTHONPATH": "."},
+        )
+        assert process.stdout is not None
+        acknowledged.append(int(process.stdout.readline()))
+        time.sleep(0.1 * round_)
+        process.kill()
+        rest, _ = process.communicate()
+        acknowledged += [int(line) for line in rest.splitlines() if line.strip()]
+    numbers, counts = np.unique(store.scan(one, 0, NOW, None).values, return_counts=True)
+    assert set(acknowledged) <= set(numbers.astype(int).tolist())
+    assert set(counts.tolist()) == {3}
+    store.days_seal(NOW)
+    again = store.scan(one, 0, NOW, None).values
+    assert len(again) == 3 * len(numbers)
+    energy = store.quarters([one], START, START + DAY).energy.sum()
+    assert energy == max(numbers) * 1_000_000
