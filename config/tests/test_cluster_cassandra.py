@@ -1,4 +1,4 @@
-"""What is said where a part of Cassandra is missing, and what a ring is told; rings themselves run in telemetry's tests."""
+"""What is said where a part of Cassandra is missing, and what the nodes of a ring are told."""
 
 from __future__ import annotations
 
