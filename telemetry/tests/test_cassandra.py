@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import textwrap
@@ -21,6 +22,8 @@ from telemetry.stores.base import DaySwap, PagesSwap
 from telemetry.stores.cassandra import CassandraBackend
 from telemetry.stores.cassandra_link import Place
 from telemetry.stores.cassandra_notes import Clock, HotReadings, covered, hot_encode, joined
+from telemetry.stores.cassandra_schema import STATEMENTS
+from telemetry.stores.cassandra_tables import TABLES
 from telemetry.tests.conftest import DAY, NOW, TODAY, cassandra_empty, cassandra_url, series_of
 
 Q = 900_000
@@ -111,6 +114,17 @@ def test_a_store_that_nobody_answers_for_opens_and_says_so_when_used(monkeypatch
     with pytest.raises(StoreUnavailableError, match="does not answer"):
         store.series_register([series_of(Kind.GAUGE)])
     store.close()
+
+
+@pytest.mark.parametrize("name", STATEMENTS)
+def test_every_statement_names_its_whole_partition_and_filters_nothing(name):
+    text = STATEMENTS[name]
+    table = re.search(r"\b(?:FROM|INTO|UPDATE) (\w+)", text)
+    assert table is not None
+    (model,) = (one for one in TABLES if one.__table_name__ == table[1])
+    for column in model._partition_keys:
+        assert re.search(rf"INSERT INTO \w+ \([^)]*\b{column}\b|\b{column} = ", text), column
+    assert "ALLOW FILTERING" not in text
 
 
 @pytest.mark.parametrize("step", ["many", "together_all"])
