@@ -69,6 +69,11 @@ class Child:
             self.process.kill()
             self.process.wait()
 
+    def ask_to_stop(self) -> None:
+        """Ask it to end, without waiting."""
+        if self.process is not None and self.is_running:
+            self.process.terminate()
+
     def stop(self) -> None:
         """Ask it to end, and end it if it does not."""
         if self.process is None or not self.is_running:
