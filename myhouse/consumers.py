@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
+from abc import ABC, abstractmethod
 from contextlib import suppress
 from typing import Any
 
@@ -23,7 +24,7 @@ PAGES_PER_USER = 250
 SIGNED_OUT, SUMS_ONLY, NOT_YOURS, TRY_LATER = 4401, 4403, 4404, 1013
 
 
-class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc] # channels is untyped
+class LiveConsumer(AsyncWebsocketConsumer, ABC):  # type: ignore[misc] # channels is untyped
     """One open page of one household: who may have it, for how long, and how frames get to it."""
 
     feed: Feed | None = None
@@ -35,13 +36,13 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc] # channels is 
         self._waiting = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
 
+    @abstractmethod
     def feed_here(self) -> Feed:
-        """Return the feed that this page listens to; said by each kind of page."""
-        raise NotImplementedError
+        """Return the feed that this page listens to."""
 
+    @abstractmethod
     def frames_take(self) -> list[str]:
-        """Return what is to be sent now, and begin anew; said by each kind of page."""
-        raise NotImplementedError
+        """Return what is to be sent now, and begin anew."""
 
     @property
     def household_id(self) -> uuid.UUID:

@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 import uuid
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -45,7 +46,7 @@ class Page(Protocol):
         """Take a frame; an older one not yet sent is dropped."""
 
 
-class Feed:
+class Feed(ABC):
     """The news of one household for all its open pages of one kind in this process.
 
     A kind of feed says to which groups it listens, which messages matter and what it tells its pages.
@@ -93,12 +94,12 @@ class Feed:
         """Take a message; whether it is news for the pages."""
         return True
 
-    def listening(self) -> None:
+    def listening(self) -> None:  # noqa: B027 - most feeds need not know
         """Note that from now on every message is heard; what was sent before may be lost."""
 
+    @abstractmethod
     async def tell(self) -> None:
-        """Tell the pages; said by each kind of feed."""
-        raise NotImplementedError
+        """Tell the pages."""
 
     async def _listen(self) -> None:
         """Wait for news; while the broker is away the refresh alone keeps the pages going."""
