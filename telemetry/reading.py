@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -33,6 +33,7 @@ from telemetry.model import (
 from telemetry.stores.base import Backend, SeriesRow, Snapshot
 from telemetry.windows import scan_around, scan_layers
 
+SERIES_AT_ONCE = 500
 MAX_BUCKETS = 20_000
 MAX_CURVE_MS = 400 * DAY_MS
 MAX_QUARTERS_MS = 60 * 366 * DAY_MS
@@ -62,6 +63,16 @@ class Reads:
         """The registered ones among these ids."""
         known = self.rows(ids)
         return {one: known[one].series for one in ids if one in known}
+
+    def series_all(self) -> Iterator[Series]:
+        """Every registered series."""
+        for first in range(1, self.backend.series_last() + 1, SERIES_AT_ONCE):
+            some = self.backend.series_by_key(range(first, first + SERIES_AT_ONCE))
+            known = self.rows([series.id for series in some.values()])
+            for key, series in some.items():
+                # A key can be given in vain: then its series has another one, or is not registered yet.
+                if series.id in known and known[series.id].key == key:
+                    yield series
 
     def _rows_of(self, ids: Sequence[UUID]) -> list[SeriesRow]:
         known = self.rows(ids)

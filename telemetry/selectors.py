@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from uuid import UUID
 
 from telemetry.model import Columns, Curve, Int64s, Quarters, Reading, Series, Totals
@@ -17,6 +17,11 @@ def series_get(*, series_id: UUID) -> Series | None:
 def series_get_many(*, series_ids: Iterable[UUID]) -> dict[UUID, Series]:
     """The registered ones among these ids."""
     return store_current().series_get(list(series_ids))
+
+
+def series_all() -> Iterator[Series]:
+    """Every registered series, in no particular order."""
+    return store_current().series_all()
 
 
 def scan(*, series_id: UUID, start_ms: int, end_ms: int, limit: int | None = None) -> Columns:

@@ -167,6 +167,10 @@ class Backend(ABC):
         """The registered ones among these keys."""
 
     @abstractmethod
+    def series_last(self) -> int:
+        """The largest key that was given to a series; 0 without any."""
+
+    @abstractmethod
     def hot_append(self, batch: HotBatch, now_ms: int) -> None:
         """Store readings durably, all or none."""
 

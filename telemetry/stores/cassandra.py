@@ -98,6 +98,11 @@ class CassandraBackend(Backend):
         """The registered ones among these keys."""
         return {row.key: row.series for row in self._series("series_by_key", list(keys))}
 
+    def series_last(self) -> int:
+        """The largest key that was given to a series; 0 without any."""
+        row = self._link.rows("allocated").one()
+        return int(row[0]) - 1 if row is not None else 0
+
     def _series(self, name: str, values: Sequence[UUID | int]) -> list[SeriesRow]:
         return [
             SeriesRow(key, Series(one, unit, Kind(kind), interval_ms, gap_ms, simulated))

@@ -62,6 +62,12 @@ class SqliteBackend(Backend):
         """The registered ones among these keys."""
         return {row.key: row.series for row in self._series("key", list(keys))}
 
+    def series_last(self) -> int:
+        """The largest key that was given to a series; 0 without any."""
+        with self._file.view() as connection:
+            (last,) = connection.execute("SELECT coalesce(max(key), 0) FROM series").fetchone()
+        return int(last)
+
     def _series(self, column: str, values: Sequence[bytes | int]) -> list[SeriesRow]:
         found: list[SeriesRow] = []
         with self._file.view() as connection:

@@ -36,6 +36,13 @@ def test_registering_again_changes_nothing(store, gauge):
     assert store.series_get([gauge.id]) == {gauge.id: gauge}
 
 
+def test_all_series_can_be_listed(store):
+    before = set(store.series_all())
+    fresh = {series_of(Kind.GAUGE) for _one in range(3)}
+    store.series_register(list(fresh))
+    assert set(store.series_all()) - before == fresh
+
+
 def test_registering_the_same_id_as_something_else_is_a_conflict(store, gauge):
     with pytest.raises(SeriesConflictError, match="gauge in W"):
         store.series_register([Series(gauge.id, "Wh", Kind.COUNTER)])
