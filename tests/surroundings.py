@@ -11,7 +11,18 @@ import shutil
 import tempfile
 from pathlib import Path
 
+import pytest
+
+# `-p` may name it as a plugin later, which pytest wants to import itself.
+pytest.register_assert_rewrite("tests.servers")
+
+from tests.servers import on_servers, servers_begin  # noqa: E402 only now
+
 _worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
 VAR = Path(tempfile.mkdtemp(prefix=f"myhouse-test-{_worker}-"))
 atexit.register(shutil.rmtree, VAR, ignore_errors=True)
 os.environ["MYHOUSE_VAR"] = str(VAR)
+
+# The children of a run on servers; the first process begins when it is told to by `-p tests.servers`.
+if on_servers():
+    servers_begin()

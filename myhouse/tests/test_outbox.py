@@ -90,7 +90,7 @@ def test_wakes_a_worker_after_the_commit(broker):
 
     put()
 
-    with redis.Redis.from_url(f"unix://{broker}") as client:
+    with redis.Redis.from_url(broker) as client:
         assert client.llen("default") == 1
 
 

@@ -1,0 +1,189 @@
+"""The suite on real servers instead of the embedded ones: `make test-servers` loads this by `-p tests.servers`.
+
+Begins before anything reads the settings. The first process starts MongoDB and Cassandra; the others, its children,
+find them in their environment. Each test process has a database, a keyspace and a Valkey of its own. SERVERS_AT names
+a file with the addresses of servers that run already: {"mongodb": "mongodb://…/NAME?…", "cassandra": "…/NAME?…"}.
+"""
+
+from __future__ import annotations
+
+import atexit
+import itertools
+import json
+import os
+import secrets
+import shutil
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from pytest_django import DjangoDbBlocker
+
+_ADDRESSES = "TEST_SERVERS"
+_KEY = "a key for tests that is long enough to be taken by the settings"
+_STANDING = ("auth_permission", "django_content_type", "django_migrations")
+_numbers = itertools.count(1)
+_end = ExitStack()
+_begun = threading.Event()
+
+
+def on_servers() -> bool:
+    """Whether this run is on MongoDB, Cassandra and Valkey over TCP."""
+    return _ADDRESSES in os.environ
+
+
+def _folder() -> Path:
+    """A folder in memory where the machine has one: thousands of syncs to a busy disk would take minutes."""
+    memory = Path("/dev/shm")
+    folder = Path(tempfile.mkdtemp(prefix="myhouse-servers-", dir=memory if memory.is_dir() else None))
+    _end.callback(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
+def _addresses() -> dict[str, str]:
+    """Start the servers, or take those that run; NAME stands for a database or keyspace."""
+    if "SERVERS_AT" in os.environ:
+        said: dict[str, str] = json.loads(Path(os.environ["SERVERS_AT"]).read_text())
+        return {name: said[name] for name in ("mongodb", "cassandra")}
+    from config.cluster.cassandra import CassandraRing
+    from config.cluster.mongod import MongoSet
+
+    folder = _folder()
+    mongo, ring = MongoSet(folder), CassandraRing(folder)
+    _end.callback(mongo.stop)
+    mongo.start()
+    _end.callback(ring.stop)
+    ring.start()
+    return {"mongodb": mongo.url("NAME"), "cassandra": ring.url("NAME")}
+
+
+def _own_names() -> dict[str, str]:
+    """Name a database and a keyspace that nobody has."""
+    name = f"mh_{os.environ.get('PYTEST_XDIST_WORKER', 'main')}_{next(_numbers)}_{secrets.token_hex(4)}"
+    known = json.loads(os.environ[_ADDRESSES])
+    own = {"DATABASE_URL": known["mongodb"], "TELEMETRY_URL": known["cassandra"]}
+    urls = {variable: url.replace("NAME", name) for variable, url in own.items()}
+    if "SERVERS_AT" in os.environ:
+        _end.callback(_forget, urls, name)
+    return urls
+
+
+def _forget(urls: dict[str, str], name: str) -> None:
+    """Leave nothing on servers that outlive this run."""
+    from pymongo import MongoClient
+
+    from telemetry.stores.cassandra_link import Place, cluster_made
+
+    with MongoClient(urls["DATABASE_URL"]) as client:
+        for database in client.list_database_names():
+            if name in database:
+                client.drop_database(database)
+    cluster = cluster_made(Place.of(urls["TELEMETRY_URL"]), request_s=60)
+    try:
+        cluster.connect().execute(f"DROP KEYSPACE IF EXISTS {name}")
+    finally:
+        cluster.shutdown()
+
+
+def servers_begin() -> None:
+    """Let the settings of this process name servers; once."""
+    from config.cluster.valkey import Valkey
+
+    if _begun.is_set():
+        return
+    _begun.set()
+    atexit.register(_end.close)
+    if not on_servers():
+        os.environ[_ADDRESSES] = json.dumps(_addresses())
+    broker = _end.enter_context(Valkey(_folder()))
+    os.environ |= {**_own_names(), "REDIS_URL": broker.url, "SECRET_KEY": _KEY}
+
+
+@contextmanager
+def installation(folder: Path) -> Iterator[dict[str, str]]:
+    """The surroundings of a fresh installation in this folder, for processes that a test starts."""
+    named = {"DATABASE_URL", "TELEMETRY_URL", "REDIS_URL", "SECRET_KEY", "DEBUG"}
+    plain = {name: value for name, value in os.environ.items() if name not in named}
+    plain |= {"MYHOUSE_VAR": str(folder), "DJANGO_SETTINGS_MODULE": "config.settings"}
+    if not on_servers():
+        yield plain
+        return
+    from config.cluster.valkey import Valkey
+
+    with Valkey(folder / "servers") as broker:
+        yield plain | _own_names() | {"REDIS_URL": broker.url, "SECRET_KEY": _KEY}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave out by name and reason what is about the embedded parts themselves."""
+    if not on_servers():
+        return
+    for item in items:
+        marker = item.get_closest_marker("embedded")
+        if marker is not None:
+            item.add_marker(pytest.mark.skip(reason=f"is about the embedded parts: {marker.args[0]}"))
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_load_initial_conftests() -> Iterator[None]:
+    """Begin before pytest-django reads the settings."""
+    servers_begin()
+    yield
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure() -> None:
+    """End what this process started."""
+    _end.close()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _quickly_emptied(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    """Empty the collections that hold something; Django would ask all, and then make its permissions anew."""
+    from django.test import TransactionTestCase
+
+    with django_db_blocker.unblock():
+        _names, fresh = _held()
+    thorough = TransactionTestCase._fixture_teardown
+
+    def emptied(case: TransactionTestCase) -> None:
+        names, standing = _held()
+        if standing == fresh:
+            _empty(names)
+        else:
+            thorough(case)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(TransactionTestCase, "_fixture_teardown", emptied)
+        yield
+
+
+def _held() -> tuple[list[str], dict[str, int]]:
+    """The collections that hold something, and how much those that stand hold: asked at once."""
+    from django.db import connection
+
+    connection.ensure_connection()
+    asked = []
+    for name in connection.introspection.table_names():
+        if not name.startswith("system."):
+            bound = [{"$count": "held"}] if name in _STANDING else [{"$limit": 1}, {"$project": {"_id": 1}}]
+            asked.append({"$unionWith": {"coll": name, "pipeline": [*bound, {"$set": {"_id": name}}]}})
+    rows = list(connection.database.aggregate([{"$documents": [{"_id": "", "held": 0}]}, *asked])) if asked else []
+    names = [row["_id"] for row in rows if row["_id"] and row["_id"] not in _STANDING]
+    return names, {row["_id"]: row["held"] for row in rows if row["_id"] in _STANDING}
+
+
+def _empty(names: list[str]) -> None:
+    """Take away what a test left; the last one waits for the majority, and so for those before it."""
+    from django.db import connection
+    from pymongo import WriteConcern
+
+    for name in names:
+        concern = WriteConcern("majority" if name == names[-1] else 1)
+        connection.database[name].with_options(write_concern=concern).delete_many({})
