@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import atexit
 import functools
+import json
 import os
+import secrets
 import tempfile
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 
@@ -18,18 +20,59 @@ from telemetry.store import Store
 from telemetry.stores.base import Backend
 from telemetry.stores.sqlite import SqliteBackend
 
+AT_END = ExitStack()
+"""What is to be undone when this test process ends."""
+
+
+def pytest_sessionfinish() -> None:
+    """Undo it while threads can still be started."""
+    AT_END.close()
+
+
+def running_url() -> str | None:
+    """A Cassandra that runs already: the one of a file that SERVERS_AT names, or the one this suite runs on."""
+    if path := os.environ.get("SERVERS_AT"):
+        url: str = json.loads(Path(path).read_text(encoding="utf-8"))["cassandra"]
+    else:
+        url = os.environ.get("TELEMETRY_URL", "")
+    return url if url.startswith("cassandra://") else None
+
+
+def is_cassandra_tried() -> bool:
+    """Whether the store is tried on Cassandra: on one that runs, or on one started for it."""
+    return running_url() is not None or os.environ.get("TEST_CASSANDRA") == "1"
+
 
 @functools.cache
 def cassandra_url() -> str:
-    """The ring of this test process."""
+    """The keyspace of this test process."""
+    if (running := running_url()) is not None:
+        return _own_keyspace(running)
     from config.cluster.cassandra import CassandraRing
 
     folder = tempfile.TemporaryDirectory(prefix="cassandra-")
     ring = CassandraRing(Path(folder.name))
-    atexit.register(folder.cleanup)
-    atexit.register(ring.stop)
+    AT_END.callback(folder.cleanup)
+    AT_END.callback(ring.stop)
     ring.start()
     return ring.url("telemetry")
+
+
+def _own_keyspace(running: str) -> str:
+    """A keyspace in a ring that others use as well, gone with this process."""
+    from telemetry.stores.cassandra_link import Place, cluster_made
+
+    parts = urlsplit(running)
+    keyspace = f"telemetry_{secrets.token_hex(6)}"
+    url = urlunsplit(parts._replace(path=f"/{keyspace}"))
+
+    def drop() -> None:
+        cluster = cluster_made(Place.of(url), request_s=60)
+        cluster.connect().execute(f"DROP KEYSPACE IF EXISTS {keyspace}")
+        cluster.shutdown()
+
+    AT_END.callback(drop)
+    return url
 
 
 def cassandra_empty(folder: Path) -> Backend:
@@ -40,7 +83,7 @@ def cassandra_empty(folder: Path) -> Backend:
     first = folder / "opened"
     if not first.exists():
         first.touch()
-        backend._link.session().execute("TRUNCATE telemetry.due", timeout=60)
+        backend._link.session().execute(f"TRUNCATE {backend._link.place.keyspace}.due", timeout=60)
     return backend
 
 
@@ -50,8 +93,8 @@ BACKENDS: dict[str, Callable[[Path], Backend]] = {
     "sqlite folding early": lambda folder: SqliteBackend(f"sqlite:///{folder}/telemetry.sqlite3", fold_rows=2),
 }
 
-# A ring takes seconds to start: only where it is asked for (`make test-cassandra`).
-if os.environ.get("TEST_CASSANDRA") == "1":
+# A ring takes seconds to start: only where it is asked for (`make test-cassandra`), or where one runs.
+if is_cassandra_tried():
     BACKENDS["cassandra"] = cassandra_empty
 
 DAY = 86_400_000

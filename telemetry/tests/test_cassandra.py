@@ -24,7 +24,7 @@ from telemetry.stores.cassandra_link import Place
 from telemetry.stores.cassandra_notes import Clock, HotReadings, covered, hot_encode, joined
 from telemetry.stores.cassandra_schema import STATEMENTS
 from telemetry.stores.cassandra_tables import TABLES
-from telemetry.tests.conftest import DAY, NOW, TODAY, cassandra_empty, cassandra_url, series_of
+from telemetry.tests.conftest import DAY, NOW, TODAY, cassandra_empty, cassandra_url, is_cassandra_tried, series_of
 
 Q = 900_000
 START = (TODAY - 3) * DAY
@@ -32,8 +32,8 @@ START = (TODAY - 3) * DAY
 
 @pytest.fixture
 def folder(tmp_path):
-    if os.environ.get("TEST_CASSANDRA") != "1":
-        pytest.skip("asked for with TEST_CASSANDRA=1 (make test-cassandra)")
+    if not is_cassandra_tried():
+        pytest.skip("tried on a Cassandra with `make test-servers`, or `make test-cassandra`")
     return tmp_path
 
 
@@ -233,15 +233,18 @@ def test_commands_run_while_cassandra_is_away(tmp_path):
 
 def test_the_command_makes_the_tables_that_the_store_makes_itself(open_store, folder):
     store = open_store()
-    synced = cassandra_url().replace("/telemetry?", "/synced?")
+    own_name = Place.of(cassandra_url()).keyspace
+    synced_name = f"{own_name}_synced"
+    synced = cassandra_url().replace(f"/{own_name}?", f"/{synced_name}?")
     for _twice in range(2):
         assert managed(synced, folder, "sync_cassandra").count("Syncing") == 8
     cluster = store.backend._link.session().cluster
     cluster.refresh_schema_metadata()
     own, made = (
         {name: table.as_cql_query().replace(f"{keyspace}.", "") for name, table in keyspaces.tables.items()}
-        for keyspace, keyspaces in ((name, cluster.metadata.keyspaces[name]) for name in ("telemetry", "synced"))
+        for keyspace, keyspaces in ((name, cluster.metadata.keyspaces[name]) for name in (own_name, synced_name))
     )
+    cluster.connect().execute(f"DROP KEYSPACE {synced_name}", timeout=60)
     assert own == made
     assert len(own) == 8
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 
@@ -13,7 +12,7 @@ from telemetry.errors import StoreUnavailableError
 from telemetry.model import Batch, Kind
 from telemetry.store import Store
 from telemetry.stores.cassandra import CassandraBackend
-from telemetry.tests.conftest import DAY, NOW, TODAY, series_of
+from telemetry.tests.conftest import DAY, NOW, TODAY, is_cassandra_tried, series_of
 
 START = (TODAY - 3) * DAY
 SERIES = 5
@@ -25,8 +24,8 @@ KILL_AFTER = 4.0
 def ring(tmp_path):
     from config.cluster.cassandra import CassandraRing
 
-    if os.environ.get("TEST_CASSANDRA") != "1":
-        pytest.skip("asked for with TEST_CASSANDRA=1 (make test-cassandra)")
+    if not is_cassandra_tried():
+        pytest.skip("tried on Cassandra with `make test-servers`, or `make test-cassandra`")
     with CassandraRing(tmp_path, nodes=3) as started:
         yield started
 
@@ -74,6 +73,7 @@ class _Life:
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group("cassandra ring")
 @pytest.mark.timeout(600)
 def test_a_node_killed_while_readings_come_loses_nothing_acknowledged_and_reads_go_on(ring, store):
     life = _Life(store)
