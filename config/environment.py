@@ -25,6 +25,7 @@ class Environment:
     database_url: str
     telemetry_url: str
     redis_url: str
+    task_visibility_s: int
     email_url: str
     log_format: str
     log_level: str
@@ -37,6 +38,17 @@ class Environment:
     def embedded(self) -> bool:
         """Whether documents live in the installation's own SQLite file."""
         return self.database_url.startswith("sqlite:")
+
+    @property
+    def own_broker(self) -> bool:
+        """Whether the broker is the one that `serve` starts in the data folder."""
+        return self.redis_url == f"unix://{self.var_dir}/run/valkey.sock"
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The databases that lie in the data folder."""
+        chosen = {"documents.sqlite3": self.database_url, "telemetry.sqlite3": self.telemetry_url}
+        return tuple(name for name, url in chosen.items() if url == f"sqlite:///{self.var_dir}/{name}")
 
     @property
     def on_servers(self) -> bool:
@@ -62,6 +74,8 @@ def environment_read() -> Environment:
         database_url=database_url,
         telemetry_url=telemetry_url,
         redis_url=redis_url,
+        # After so long the tasks of a worker that died are given to another one.
+        task_visibility_s=env.int("TASK_VISIBILITY_SECONDS", 60),
         email_url=env.str("EMAIL_URL", ""),
         log_format=env.str("LOG_FORMAT", "console"),
         log_level=env.str("LOG_LEVEL", "INFO"),

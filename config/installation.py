@@ -9,12 +9,15 @@ import fcntl
 import json
 import os
 import shutil
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any
 
 # The product's version, the same as in pyproject.toml.
 PRODUCT = "0.1.0"
+# The databases of a folder, while no servers keep the data.
+FILES = ("documents.sqlite3", "telemetry.sqlite3")
 # Raised when a release writes something an older release would misread.
 FORMAT = 1
 # Less than this and SQLite's own journals may not fit any more.
@@ -122,10 +125,10 @@ def folder_check(*, var: Path, free_bytes: int = FREE_BYTES_TO_START) -> None:
         )
 
 
-def files_check(*, var: Path) -> None:
-    """Refuse a folder in which one of the two databases is missing or is not a database."""
+def files_check(*, var: Path, names: Sequence[str] = FILES) -> None:
+    """Refuse a folder in which one of its databases is missing or is not a database."""
     present = {}
-    for name in ("documents.sqlite3", "telemetry.sqlite3"):
+    for name in names:
         path = var / name
         present[name] = path.exists() and path.stat().st_size > 0
         if present[name]:
@@ -137,7 +140,7 @@ def files_check(*, var: Path) -> None:
                     "(manage.py restore FILE --replace)."
                 )
     missing = [name for name, there in present.items() if not there]
-    if len(missing) == 1 and installation_read(var=var).state == "ready":
+    if 0 < len(missing) < len(names) and installation_read(var=var).state == "ready":
         raise UnableToServe(
             f"The data folder {var} is incomplete: {missing[0]} is missing; restore it from a backup "
             "(manage.py restore FILE --replace) or move the folder away to start anew."

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import io
+import logging
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import django
 from django.conf import settings
@@ -20,7 +24,8 @@ from django.db.migrations.loader import MigrationLoader
 
 from config.installation import UnableToServe, installation_change, installation_read
 from config.messages import messages_compile
-from telemetry.errors import TelemetryError
+from telemetry.databases import ALIAS
+from telemetry.errors import StoreUnavailableError, TelemetryError
 from telemetry.selectors import series_get
 
 Say = Callable[[str], Any]
@@ -54,6 +59,37 @@ def _static_fingerprint() -> str:
     return digest.hexdigest()
 
 
+@contextmanager
+def one_at_a_time(*, say: Say) -> Iterator[Callable[[], None]]:
+    """Let only this process bring the documents up to date; yields a check that this still holds.
+
+    A data folder has one server anyway; on a MongoDB set several replicas may start at the same moment.
+    """
+    if connection.vendor != "mongodb":
+        yield lambda: None
+        return
+    from pymongo.errors import PyMongoError
+
+    from config.mongo.turn import TurnLost, turn
+
+    database: Any = getattr(connection, "database")  # noqa: B009 only this backend has it
+    where = urlsplit(settings.ENVIRONMENT.database_url).netloc.rpartition("@")[2]
+    try:
+        with turn(
+            database,
+            name="prepare",
+            waiting=lambda: say("Another replica brings the data up to date; waiting for it …"),
+        ) as mine:
+            yield mine.require
+    except TurnLost as error:
+        raise UnableToServe(str(error)) from error
+    except PyMongoError as error:
+        reason = (str(error) or type(error).__name__).partition(",")[0][:200]
+        raise UnableToServe(
+            f"MongoDB at {where} does not take writes ({reason}): start it, or correct DATABASE_URL."
+        ) from error
+
+
 def migrations_check() -> None:
     """Refuse documents that a newer release has migrated already."""
     loader = MigrationLoader(connection)
@@ -64,18 +100,37 @@ def migrations_check() -> None:
         if app in local and (app, name) not in loader.disk_migrations and (app, name) not in loader.replacements
     )
     if unknown:
+        where, else_where = (
+            (f"in {settings.VAR_DIR}", "another folder with MYHOUSE_VAR")
+            if settings.ENVIRONMENT.embedded
+            else ("on MongoDB", "another database in DATABASE_URL")
+        )
         raise UnableToServe(
-            f"The documents in {settings.VAR_DIR} were written by a newer version (it applied {unknown[0]}): update "
-            "the program, or choose another folder with MYHOUSE_VAR."
+            f"The documents {where} were written by a newer version (it applied {unknown[0]}): update "
+            f"the program, or choose {else_where}."
         )
 
 
-def telemetry_check() -> None:
-    """Refuse a time-series store that is damaged, foreign, or of a newer release."""
+def telemetry_prepare(*, say: Say) -> bool:
+    """Refuse a time-series store that is damaged, foreign, or of a newer release; tell whether it answers at all.
+
+    Servers of time series that are away hold nothing up: what arrives is kept for them, and the store makes tables.
+    """
+    servers = ALIAS in settings.DATABASES
+    # What the driver tells of its connections is for logs, not for who waits for a start.
+    logging.getLogger("cassandra").setLevel(logging.ERROR)
     try:
         series_get(series_id=uuid.UUID(int=0))
+    except StoreUnavailableError as error:
+        if not servers:
+            raise UnableToServe(str(error)) from error
+        say(f"Time series are away ({error}) The rest starts without them.")
+        return False
     except TelemetryError as error:
         raise UnableToServe(str(error)) from error
+    if servers:
+        call_command("sync_cassandra", stdout=io.StringIO())
+    return True
 
 
 def demo_prepare(*, wanted: bool, now: datetime, say: Say) -> dict[str, Any]:
@@ -86,11 +141,11 @@ def demo_prepare(*, wanted: bool, now: datetime, say: Say) -> dict[str, Any]:
     from config import demo
 
     var = settings.VAR_DIR
-    state = installation_read(var=var).state
+    state = _state()
     if state == "filling":
         say("The first filling of the data folder was interrupted; it goes on where it stopped.")
     elif state == "new" and wanted and not get_user_model().objects.exists():
-        say("Filling the empty data folder with a demo community …")
+        say("Filling the empty installation with a demo community …")
         installation_change(var=var, state="filling")
         state = "filling"
     if state == "filling":
@@ -100,4 +155,21 @@ def demo_prepare(*, wanted: bool, now: datetime, say: Say) -> dict[str, Any]:
         demo.demo_catch_up(now=now, say=say)
     simulated = demo.demo_spec() is not None
     installation_change(var=var, state="ready", demo={"simulated": True} if simulated else {})
-    return {"simulated": simulated, "logins": [dict(login) for login in demo.demo_logins()]}
+    return demo_known()
+
+
+def demo_known() -> dict[str, Any]:
+    """What the supervisor needs to know of the demo as it is."""
+    from config import demo
+
+    return {"simulated": demo.demo_spec() is not None, "logins": [dict(login) for login in demo.demo_logins()]}
+
+
+def _state() -> str:
+    """How far the folder has come; on servers the documents have the last word, because they may be others now."""
+    from config import demo
+
+    state = installation_read(var=settings.VAR_DIR).state
+    if not settings.ENVIRONMENT.embedded and not demo.demo_recall():
+        return "new"
+    return state

@@ -15,7 +15,7 @@ from django.contrib.auth import get_user_model
 from config.demo.contracts import EMISSION_NAME, PRICE_NAME, SOURCE, market_days
 from config.demo.history import Progress, history_fill
 from config.demo.market import market_fill
-from config.demo.people import LOOPBACK, community_move, community_settle, community_settled
+from config.demo.people import LOOPBACK, Settled, community_move, community_settle, community_settled
 from config.demo.street import street_of
 from config.demo.trading import Step, trading_step
 from devices.simulator.calendar import day_number
@@ -105,9 +105,29 @@ def demo_spec() -> tuple[Spec, int] | None:
     settled = community_settled()
     if settled is None:
         return None
-    spec = Spec(origin=settled.begins_at.astimezone(UTC).date(), seed=_SEED, homes=settled.homes)
+    spec = Spec(origin=_origin_of(settled), seed=_SEED, homes=settled.homes)
     spec_write(path, spec, base_port=settled.base_port)
     return spec, settled.base_port
+
+
+def demo_recall() -> bool:
+    """Let the folder's description follow the documents, which are on servers and may be others than last time.
+
+    Returns whether they hold a demo.
+    """
+    path = _state() / "spec.json"
+    settled = community_settled()
+    if settled is None:
+        path.unlink(missing_ok=True)
+        return False
+    try:
+        spec, base_port = spec_read(path)
+        same = (spec.origin, spec.homes, base_port) == (_origin_of(settled), settled.homes, settled.base_port)
+    except (OSError, ValueError, TypeError, KeyError):
+        same = False
+    if not same:
+        path.unlink(missing_ok=True)
+    return demo_spec() is not None
 
 
 def references_extend(*, now: datetime) -> int:
@@ -155,6 +175,10 @@ def _ports_ensure(spec: Spec, base_port: int, now: datetime) -> tuple[Spec, int]
     if wanted != base_port:
         spec_write(_state() / "spec.json", spec, base_port=wanted)
     return spec, wanted
+
+
+def _origin_of(settled: Settled) -> date:
+    return settled.begins_at.astimezone(UTC).date()
 
 
 def _origin(now: datetime, days: int | None) -> date:

@@ -32,6 +32,8 @@ class Spec:
     pass_fds: tuple[int, ...] = ()
     # Whether the rest makes no sense without it.
     essential: bool = True
+    # The file by which it says that it is up; one of an earlier life means nothing.
+    sign: Path | None = None
 
 
 @dataclass
@@ -62,6 +64,8 @@ class Process:
     def start(self) -> None:
         """Start it in a session of its own, so that Ctrl-C reaches the supervisor alone."""
         parent = os.getpid()
+        if self.spec.sign is not None:
+            self.spec.sign.unlink(missing_ok=True)
         with self.log.open("ab", buffering=0) as log:
             self.popen = subprocess.Popen(  # noqa: S603 the command is ours, no shell
                 list(self.spec.command),

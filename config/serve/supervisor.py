@@ -10,14 +10,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
-from pathlib import Path
+from itertools import groupby
 from typing import IO, Any
 
 from config.backup.swap import swap_finish
 from config.installation import UnableToServe, files_check, folder_check, installation_read, lock_take
 from config.serve import logs
-from config.serve.probe import http_answers, valkey_answers
+from config.serve.parts import Plan, broker, kind_of, parts
 from config.serve.process import TRIES_BEFORE_GIVING_UP, Process, Spec, bind_to_parent
 
 STOP_SIGNALS = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
@@ -28,19 +27,6 @@ CLOCK_JUMP_SECONDS = 30.0
 
 class Stop(Exception):
     """Someone asked to stop."""
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What `manage.py serve` decided before it handed over."""
-
-    var: Path
-    host: str
-    port: int
-    demo: bool
-    valkey: Path
-    manage: Path
-    valkey_memory_mb: int = 96
 
 
 class Supervisor:
@@ -95,9 +81,9 @@ class Supervisor:
         if swap_finish(var=plan.var) is not None:
             self.say("An interrupted restore was finished.")
         installation_read(var=plan.var)
-        files_check(var=plan.var)
+        files_check(var=plan.var, names=plan.files)
         self.listener = self._listen()
-        self._launch([self._valkey()])
+        self._launch(self._broker())
         prepared = self._prepare()
         self._launch(self._parts(simulated=bool(prepared.get("simulated"))))
         seconds = time.monotonic() - self.started_at
@@ -138,52 +124,12 @@ class Supervisor:
             "MALLOC_ARENA_MAX": "2",
         }
 
-    def _valkey(self) -> Spec:
-        """Describe the broker: reached by a socket file only, and durable to the last second."""
-        sock = self.plan.var / "run" / "valkey.sock"
-        options = {
-            "port": "0",
-            "unixsocket": str(sock),
-            "unixsocketperm": "700",
-            "dir": str(self.plan.var / "valkey"),
-            "daemonize": "no",
-            "save": "",
-            "appendonly": "yes",
-            "appendfsync": "everysec",
-            "maxmemory": f"{self.plan.valkey_memory_mb}mb",
-            # Only what has an end of life (cache, sessions of limits) may be dropped; queues never.
-            "maxmemory-policy": "volatile-lru",
-            "always-show-logo": "no",
-        }
-        command = [str(self.plan.valkey)]
-        for name, value in options.items():
-            command += [f"--{name}", value]
-        return Spec("broker", command, ready=lambda: valkey_answers(sock), stop_seconds=2.0)
+    def _broker(self) -> list[Spec]:
+        return broker(self.plan)
 
     def _parts(self, *, simulated: bool) -> list[Spec]:
         assert self.listener is not None
-        host, port = self.listener.getsockname()[:2]
-        fd = self.listener.fileno()
-        python = sys.executable
-        ready = self.plan.var / "run" / "worker.ready"
-        ready.unlink(missing_ok=True)
-        parts = [
-            Spec(
-                "web",
-                [python, "-m", "config.serve.web", str(fd)],
-                ready=lambda: http_answers(host, port, "/readyz"),
-                stop_seconds=3.0,
-                pass_fds=(fd,),
-            ),
-            Spec("worker", [python, "-m", "config.serve.worker", str(ready)], ready=ready.exists, stop_seconds=3.0),
-        ]
-        if simulated:
-            ports = self.plan.var / "run" / "simulator.json"
-            ports.unlink(missing_ok=True)
-            command = [python, "-m", "devices.simulator", "--port-file", str(ports)]
-            command += ["--state", str(self.plan.var / "simulator")]
-            parts.insert(0, Spec("simulator", command, ready=ports.exists, stop_seconds=1.0, essential=False))
-        return parts
+        return parts(self.plan, self.listener, simulated=simulated)
 
     def _launch(self, specs: Iterable[Spec]) -> None:
         """Start the processes together and wait until each of them is ready."""
@@ -251,8 +197,6 @@ class Supervisor:
 
     def _crashed(self, process: Process, code: int) -> None:
         name = process.spec.name
-        if name == "worker":
-            (self.plan.var / "run" / "worker.ready").unlink(missing_ok=True)
         if process.asked_to_stop:
             process.start()
             return
@@ -277,7 +221,7 @@ class Supervisor:
         self.clock_offset = offset
         self.say(f"The clock moved by {moved:+.0f} s; the worker is restarted so that its schedule follows.")
         for process in self.processes:
-            if process.spec.name == "worker":
+            if process.spec.name.startswith("worker"):
                 process.ask_to_stop()
 
     # --- stopping ---------------------------------------------------------------------------------------------
@@ -286,16 +230,26 @@ class Supervisor:
         """End what was started, the broker last; never longer than the sum of the parts' patience."""
         if self.listener is not None:
             self.listener.close()
-        order = ("web", "simulator", "worker", "broker")
-        for process in sorted(self.processes, key=lambda process: order.index(process.spec.name)):
-            process.ask_to_stop()
-            if process.popen is not None:
-                try:
-                    process.popen.wait(timeout=process.spec.stop_seconds)
-                except subprocess.TimeoutExpired:
-                    self.say(f"The {process.spec.name} did not end in time and was killed.")
-                process.kill_group()
+        for _place, alike in groupby(sorted(self.processes, key=_kind), key=_kind):
+            self._end(list(alike))
         if self.processes:
             self.say("Everything has stopped.")
         if self.lock is not None:
             self.lock.close()
+
+    def _end(self, alike: list[Process]) -> None:
+        """End processes of one kind together, each within its patience."""
+        for process in alike:
+            process.ask_to_stop()
+        until = time.monotonic() + max(process.spec.stop_seconds for process in alike)
+        for process in alike:
+            if process.popen is not None:
+                try:
+                    process.popen.wait(timeout=max(0.0, until - time.monotonic()))
+                except subprocess.TimeoutExpired:
+                    self.say(f"The {process.spec.name} did not end in time and was killed.")
+                process.kill_group()
+
+
+def _kind(process: Process) -> int:
+    return kind_of(process.spec)

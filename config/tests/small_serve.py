@@ -6,8 +6,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from config.serve.parts import Plan
 from config.serve.process import Spec
-from config.serve.supervisor import Plan, Supervisor
+from config.serve.supervisor import Supervisor
 
 # Starts a child of its own, says so, and ignores SIGTERM if it is told to.
 PART = """
@@ -35,11 +36,11 @@ class SmallSupervisor(Supervisor):
         command = [sys.executable, "-c", PART, str(pids), manner]
         return Spec(name, command, ready=pids.exists, stop_seconds=1.0, essential=name != "simulator")
 
-    def _valkey(self) -> Spec:
-        return self._part("broker")
+    def _broker(self) -> list[Spec]:
+        return [self._part("broker")]
 
     def _parts(self, *, simulated: bool) -> list[Spec]:
-        return [self._part(name) for name in ("simulator", "web", "worker")]
+        return [self._part(name) for name in ("simulator", "web", "web-2", "worker")]
 
     def _prepare(self) -> dict[str, Any]:
         return {"logins": [{"role": "household", "email": "anna@example.org", "password": "sun"}]}
@@ -48,7 +49,5 @@ class SmallSupervisor(Supervisor):
 if __name__ == "__main__":
     SmallSupervisor.manner, SmallSupervisor.whose = [*sys.argv[3:], "plain", "web"][:2]
     nowhere = Path("/nonexistent")
-    plan = Plan(
-        var=Path(sys.argv[1]), host="127.0.0.1", port=int(sys.argv[2]), demo=True, valkey=nowhere, manage=nowhere
-    )
+    plan = Plan(var=Path(sys.argv[1]), host="127.0.0.1", port=int(sys.argv[2]), demo=True, valkey=None, manage=nowhere)
     sys.exit(SmallSupervisor(plan=plan).run())

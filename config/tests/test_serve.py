@@ -16,8 +16,9 @@ from pathlib import Path
 import pytest
 
 from config.serve import logs
+from config.serve.parts import Plan
 from config.serve.process import Process, Spec
-from config.serve.supervisor import Plan, Supervisor
+from config.serve.supervisor import Supervisor
 
 ROOT = Path(__file__).parents[2]
 pytestmark = [pytest.mark.processes, pytest.mark.slow]
@@ -91,7 +92,7 @@ def test_a_signal_stops_everything_it_started(serving: Serving, name: signal.Sig
     serving.process.send_signal(name)
 
     assert serving.process.wait(timeout=10) == 0
-    assert len(serving.pids()) == 8
+    assert len(serving.pids()) == 10
     assert serving.ended()
 
 
@@ -127,6 +128,16 @@ def test_a_crash_is_reported_in_one_sentence_and_repaired(serving: Serving) -> N
     serving.process.send_signal(signal.SIGINT)
     serving.process.wait(timeout=10)
     assert serving.ended()
+
+
+def test_one_of_several_web_processes_is_restarted_by_itself(serving: Serving) -> None:
+    (untouched, _child), first = serving.pids("web"), serving.pids("web-2")[0]
+    os.kill(first, signal.SIGKILL)
+    until(lambda: "The web-2 runs again." in serving.text())
+
+    assert alive(untouched)
+    assert "The web ended" not in serving.text()
+    assert len(serving.pids("web")) == 2
 
 
 def test_what_never_starts_is_given_up_with_its_last_words(var: Path) -> None:
@@ -174,7 +185,7 @@ def test_a_port_in_use_is_refused(var: Path) -> None:
 
 
 def plan(var: Path) -> Plan:
-    return Plan(var=var, host="127.0.0.1", port=0, demo=False, valkey=Path("/x"), manage=Path("/x"))
+    return Plan(var=var, host="127.0.0.1", port=0, demo=False, valkey=None, manage=Path("/x"))
 
 
 def test_a_clock_that_jumps_restarts_the_worker(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
