@@ -39,22 +39,16 @@ def namer(*, email: str, names: Sequence[str], pseudonym: str) -> Callable[[Any]
 def texts_change(model: type[Model], column: str, put: Callable[[Any], Any]) -> int:
     """Change a column of all rows in which there is something to change; returns how many those are."""
     rows = model._default_manager.exclude(**{column: ""})  # noqa: SLF001 Django's own public name for it
-    changed, last = 0, _before_all(model)
-    while found := list(rows.filter(pk__gt=last).order_by("pk").values_list("pk", column)[:_ROWS_AT_ONCE]):
+    changed, page = 0, rows
+    while found := list(page.order_by("pk").values_list("pk", column)[:_ROWS_AT_ONCE]):
         for pk, value in found:
             other = put(value)
             if other != value:
                 length = getattr(model._meta.get_field(column), "max_length", None)  # noqa: SLF001 as above
                 written = other[:length] if isinstance(other, str) else other
                 changed += model._default_manager.filter(pk=pk).update(**{column: written})  # noqa: SLF001 as above
-        last = found[-1][0]
+        page = rows.filter(pk__gt=found[-1][0])
     return changed
-
-
-def _before_all(model: type[Model]) -> Any:
-    """Return a key below all others: our own are UUIDs, those of Django's models are numbers."""
-    key = model._meta.pk  # noqa: SLF001 Django's own public name for it
-    return uuid.UUID(int=0) if key.get_internal_type() == "UUIDField" else 0
 
 
 def audit_neutralise(entries: Q) -> None:

@@ -37,7 +37,7 @@ def test_lets_a_service_in_until_the_end_of_a_local_day_and_shows_its_token_once
     token = AccessToken.objects.get()
     secret = re.search(r"<code>(mhs_[^<]+)</code>", shown).group(1)
     assert (token.household_id, token.scopes) == (household.pk, FORM["scopes"])
-    assert token.expires_at == datetime(2027, 1, 31, 22, 59, 59, 999999, tzinfo=UTC)
+    assert token.expires_at == datetime(2027, 1, 31, 22, 59, 59, 999000, tzinfo=UTC)
     assert secret not in again
     assert "Heat pump" in again
     assert "31 Jan 2027" in again

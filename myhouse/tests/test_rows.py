@@ -13,9 +13,12 @@ from myhouse.documents.models import AuditEntry
 from myhouse.documents.rows import row_change, rows_find, rows_insert
 from myhouse.models import Battery, Notice, User
 from myhouse.tests.factories import BatteryFactory, UserFactory
+from tests.servers import on_servers
 
 pytestmark = pytest.mark.django_db
-NOW = datetime(2026, 11, 21, 8, 0, 0, 123456, tzinfo=UTC)
+# The finest difference of two times that the database keeps.
+FINEST = timedelta(milliseconds=1) if on_servers() else timedelta(microseconds=1)
+NOW = datetime(2026, 11, 21, 8, 0, 0, tzinfo=UTC) + 123 * timedelta(milliseconds=1) + FINEST
 
 
 @pytest.fixture(params=["kept statements", "the ORM"])
@@ -100,7 +103,7 @@ def test_a_time_can_be_a_bound_and_a_foreign_key_the_name_of_a_row(way):
     def read(since: datetime) -> bool:
         return row_change(Notice, equal={"user_id": user.pk}, at_least={"created_at": since}, put={"read_at": NOW})
 
-    assert not read(NOW + timedelta(microseconds=1))
+    assert not read(NOW + FINEST)
     assert read(NOW)
     assert Notice.objects.get(user=user).read_at == NOW
 

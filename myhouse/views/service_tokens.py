@@ -28,6 +28,8 @@ from myhouse.services.tokens import service_token_issue, service_token_revoke
 from myhouse.views.gate import actor_from, form_refuse, household_open, user_of
 
 _A_YEAR = timedelta(days=365)
+# Times are kept to the millisecond.
+_LAST_MOMENT = time(23, 59, 59, 999_000)
 
 
 class ServiceTokenForm(forms.Form):
@@ -57,7 +59,7 @@ def services(request: HttpRequest, household_id: uuid.UUID) -> HttpResponse:
     form = ServiceTokenForm(request.POST)
     if form.is_valid():
         zone = ZoneInfo(access.household.time_zone)
-        ends = datetime.combine(form.cleaned_data["last_day"], time.max, zone)
+        ends = datetime.combine(form.cleaned_data["last_day"], _LAST_MOMENT, zone)
         try:
             _token, secret = service_token_issue(
                 user=user_of(request),
