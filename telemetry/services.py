@@ -7,7 +7,7 @@ from uuid import UUID
 
 from telemetry.live import live_forget
 from telemetry.model import Batch, SealResult, Series, WriteResult
-from telemetry.process import store_current
+from telemetry.process import store_close, store_current
 
 
 def series_register(*, series: Series) -> Series:
@@ -56,3 +56,8 @@ def series_forget(*, series_id: UUID, start_ms: int | None = None, end_ms: int |
     erased = store_current().forget(series_id, start_ms, end_ms)
     live_forget([series_id])
     return erased
+
+
+def store_release() -> None:
+    """Write what waits and close what this process has open; the next use opens it again."""
+    store_close()
