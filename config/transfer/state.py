@@ -1,0 +1,69 @@
+"""How far a transfer has come, kept in the target beside what was written: both are there, or neither.
+
+A table (or collection) of its own and no model: it is there while a transfer is under way, and only then.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from django.db import connection
+
+TABLE = "transfer_state"
+
+
+class State(msgspec.Struct):
+    """From where, and how much of it is written: rows per model, series and files that are whole."""
+
+    source: str
+    rows: dict[str, int] = {}
+    series: int = 0
+    readings: int = 0
+
+
+def state_read() -> State | None:
+    """Return the state; None where no transfer is under way."""
+    if TABLE not in connection.introspection.table_names():
+        return None
+    here: Any = connection
+    if here.vendor == "mongodb":
+        found = here.get_collection(TABLE).find_one({"_id": 1}, session=here.session)
+        data = found["data"] if found is not None else None
+    else:
+        with here.cursor() as cursor:
+            row = cursor.execute(f"SELECT data FROM {TABLE} WHERE id = 1").fetchone()  # noqa: S608 a name of ours
+        data = row[0] if row is not None else None
+    return msgspec.json.decode(data, type=State) if data is not None else None
+
+
+def state_write(state: State) -> None:
+    """Replace the state, in the transaction that is open."""
+    data = msgspec.json.encode(state).decode("utf-8")
+    here: Any = connection
+    if here.vendor == "mongodb":
+        here.get_collection(TABLE).replace_one({"_id": 1}, {"_id": 1, "data": data}, upsert=True, session=here.session)
+        return
+    with here.cursor() as cursor:
+        cursor.execute(f"INSERT OR REPLACE INTO {TABLE} (id, data) VALUES (1, %s)", [data])  # noqa: S608 a name of ours
+
+
+def state_begin(source: str) -> State:
+    """Note in an empty target what it is going to hold."""
+    here: Any = connection
+    if here.vendor != "mongodb":
+        with here.cursor() as cursor:
+            cursor.execute(f"CREATE TABLE IF NOT EXISTS {TABLE} (id INTEGER PRIMARY KEY, data TEXT NOT NULL)")
+    state = State(source=source)
+    state_write(state)
+    return state
+
+
+def state_drop() -> None:
+    """Say that the target is whole."""
+    here: Any = connection
+    if here.vendor == "mongodb":
+        here.get_collection(TABLE).drop()
+        return
+    with here.cursor() as cursor:
+        cursor.execute(f"DROP TABLE IF EXISTS {TABLE}")
