@@ -24,6 +24,8 @@ class Environment:
     https: bool
     database_url: str
     telemetry_url: str
+    spool_dir: Path
+    spool_max_mb: int
     redis_url: str
     task_visibility_s: int
     email_url: str
@@ -73,6 +75,9 @@ def environment_read() -> Environment:
         https=env.bool("HTTPS", False),
         database_url=database_url,
         telemetry_url=telemetry_url,
+        # Where readings wait while the time-series server is away: on what outlives the process and its machine.
+        spool_dir=Path(env.str("SPOOL_DIR", str(var_dir / "spool"))).resolve(),
+        spool_max_mb=env.int("SPOOL_MAX_MB", 1024),
         redis_url=redis_url,
         # After so long the tasks of a worker that died are given to another one.
         task_visibility_s=env.int("TASK_VISIBILITY_SECONDS", 60),

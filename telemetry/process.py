@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import threading
+from pathlib import Path
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.utils.module_loading import import_string
@@ -42,8 +44,19 @@ def store_current() -> Store:
         with _lock:
             store = _stores.get(url)
             if store is None:
-                store = _stores[url] = Store(backend_class(url)(url))
+                store = _stores[url] = _store_made(url)
     return store
+
+
+def _store_made(url: str) -> Store:
+    """A store that can be away gets a spool, in a folder of its own for each name of a store."""
+    backend = backend_class(url)(url)
+    if not backend.may_be_away:
+        return Store(backend)
+    from telemetry.spooled import SpooledStore
+
+    folder = Path(settings.SPOOL_DIR) / urlsplit(url).path.strip("/")
+    return SpooledStore(backend, folder, max_bytes=settings.SPOOL_MAX_MB * 1024 * 1024, redis_url=settings.REDIS_URL)
 
 
 def store_close() -> None:

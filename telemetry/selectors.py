@@ -7,6 +7,7 @@ from uuid import UUID
 
 from telemetry.model import Columns, Curve, Int64s, Quarters, Reading, Series, Totals
 from telemetry.process import store_current
+from telemetry.state import StoreState, state_of
 
 
 def series_get(*, series_id: UUID) -> Series | None:
@@ -55,3 +56,8 @@ def totals(*, series_ids: Sequence[UUID], edges_ms: Int64s) -> Totals:
 def bounds(*, series_id: UUID) -> tuple[int, int] | None:
     """Times of the first and the last reading, or None."""
     return store_current().bounds(series_id)
+
+
+def store_state() -> StoreState:
+    """Whether the store answers, and what waits to be written to it; asks nobody, so pages may ask it."""
+    return state_of(store_current())

@@ -145,9 +145,20 @@ class Snapshot(ABC):
 class Backend(ABC):
     """One store at one URL; every method may be called from any thread, and from several processes at once."""
 
+    may_be_away = False
+    """Whether the store is a server that may be away while the product runs: readings wait in a spool then."""
+
     def __init__(self, url: str) -> None:
         self.url = url
         self.blocks = Blocks()
+
+    @property
+    def is_preparing(self) -> bool:
+        """Whether the server was reached and is being made ready; then it is worth waiting for."""
+        return False
+
+    def probe(self) -> None:  # noqa: B027 - what cannot be away need not be asked
+        """Ask the server something small, with little patience; raise StoreUnavailableError if it is away."""
 
     @classmethod
     @abstractmethod

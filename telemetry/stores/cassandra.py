@@ -20,13 +20,14 @@ from uuid import UUID
 
 import numpy as np
 
-from telemetry.errors import StoreBusyError
-from telemetry.model import DAY_MS, Columns, Kind, Reading, Series
+from telemetry.model import DAY_MS, Columns, Reading, Series
 from telemetry.stores.base import Backend, DaySwap, HotBatch, PagesSwap, SeriesRow, Snapshot
 from telemetry.stores.cassandra_erasure import Erasure
-from telemetry.stores.cassandra_link import Call, Link, Place
+from telemetry.stores.cassandra_link import Call, Link
 from telemetry.stores.cassandra_notes import Clock, HotMarks, Shelf, hot_encode
+from telemetry.stores.cassandra_place import Place
 from telemetry.stores.cassandra_schema import BUCKETS
+from telemetry.stores.cassandra_series import Register
 from telemetry.stores.cassandra_snapshot import QUARTERS, SEAL, CassandraSnapshot
 from telemetry.stores.cassandra_swaps import Swaps, reading_at
 
@@ -34,7 +35,7 @@ CHUNK = 50_000
 """Readings in one row of `hot`, at most: under a megabyte."""
 NOTED_S = 600.0
 AT_ONCE = 8
-MAX_TRIES = 50
+DUES = 500
 
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
@@ -43,9 +44,12 @@ Answer = TypeVar("Answer")
 class CassandraBackend(Backend):
     """The time-series store in a keyspace; connects at first use."""
 
+    may_be_away = True
+
     def __init__(self, url: str) -> None:
         super().__init__(url)
         self._link = Link(url)
+        self._register = Register(self._link)
         self._shelf = Shelf(self._link)
         self._clock = Clock()
         self._marks = HotMarks()
@@ -58,57 +62,37 @@ class CassandraBackend(Backend):
 
     @classmethod
     def check_url(cls, url: str) -> None:
-        """Raise StoreConfigurationError if the URL names no keyspace; opens nothing."""
-        Place.of(url)
+        """Raise StoreConfigurationError if the URL names no keyspace, or files that are not there; connects to nobody."""
+        place = Place.of(url)
+        if place.tls is not None:
+            place.tls.context()
+
+    @property
+    def is_preparing(self) -> bool:
+        """Whether the ring was reached and its tables are being made."""
+        return self._link.is_preparing
+
+    def probe(self) -> None:
+        """Read one row, with little patience."""
+        self._link.probe()
 
     # Series
 
     def series_put(self, series: Sequence[Series]) -> None:
         """Register those that are new; leave the others as they are."""
-        known = self.series_get([one.id for one in series])
-        fresh = list({one.id: one for one in series if one.id not in known}.values())
-        if not fresh:
-            return
-        first = self._allocated(len(fresh))
-        rows = [
-            (first + at, one.id, one.unit, one.kind.value, one.interval_ms, one.gap_ms, one.simulated)
-            for at, one in enumerate(fresh)
-        ]
-        # By key first: who finds the key of an id must find the series of the key. A key that lost is never used.
-        self._link.many([self._link.bound("series_key_put", row) for row in rows])
-        self._link.many([self._link.bound("series_put", row) for row in rows])
-
-    def _allocated(self, count: int) -> int:
-        """The first of so many new keys."""
-        for _attempt in range(MAX_TRIES):
-            row = self._link.rows("allocated").one()
-            if row is None:
-                if self._link.applied([("allocate_first", (1 + count,))]):
-                    return 1
-            elif self._link.applied([("allocate", (row[0] + count, row[0]))]):
-                return int(row[0])
-            time.sleep(0.01 + secrets.randbelow(50) / 1000)
-        raise StoreBusyError("Too many register series at the same time; try again.")
+        self._register.put(series)
 
     def series_get(self, ids: Iterable[UUID]) -> dict[UUID, SeriesRow]:
         """The registered ones among these ids."""
-        return {row.series.id: row for row in self._series("series_get", list(ids))}
+        return {row.series.id: row for row in self._register.rows("series_get", list(ids))}
 
     def series_by_key(self, keys: Iterable[int]) -> dict[int, Series]:
         """The registered ones among these keys."""
-        return {row.key: row.series for row in self._series("series_by_key", list(keys))}
+        return {row.key: row.series for row in self._register.rows("series_by_key", list(keys))}
 
     def series_last(self) -> int:
         """The largest key that was given to a series; 0 without any."""
-        row = self._link.rows("allocated").one()
-        return int(row[0]) - 1 if row is not None else 0
-
-    def _series(self, name: str, values: Sequence[UUID | int]) -> list[SeriesRow]:
-        return [
-            SeriesRow(key, Series(one, unit, Kind(kind), interval_ms, gap_ms, simulated))
-            for rows in self._link.all_rows([(name, (value,)) for value in values])
-            for key, one, unit, kind, interval_ms, gap_ms, simulated in rows
-        ]
+        return self._register.last()
 
     # Hot
 
@@ -119,18 +103,19 @@ class CassandraBackend(Backend):
         # One at a time: a number that is seen must mean that all before it are there.
         with self._append_lock:
             puts, notes = self._split(batch, now_ms)
-            self._link.many([self._link.bound(*put) for put in puts])
-            self._link.together_all(notes)
+            self._link.packed(puts)
+            self._link.packed(notes)
 
-    def _split(self, batch: HotBatch, now_ms: int) -> tuple[list[Call], list[list[Call]]]:
-        """The rows to write first, and what makes them visible, per series."""
+    def _split(self, batch: HotBatch, now_ms: int) -> tuple[list[list[Call]], list[list[Call]]]:
+        """The rows to write first, and what makes them visible, each list by partition."""
         days = batch.times // DAY_MS
         order = np.lexsort((days, batch.keys))
         keys, days = batch.keys[order], days[order]
         ordered = Columns(batch.times[order], batch.values[order], batch.quality[order])
         edges = np.flatnonzero((keys[1:] != keys[:-1]) | (days[1:] != days[:-1])) + 1
-        puts: list[Call] = []
+        puts: list[list[Call]] = []
         notes: dict[int, list[Call]] = {}
+        dues: dict[tuple[str, int], list[Call]] = {}
         newest: dict[int, Reading] = {}
         for low, high in pairwise([0, *edges.tolist(), len(keys)]):
             key, day = int(keys[low]), int(days[low])
@@ -138,22 +123,26 @@ class CassandraBackend(Backend):
                 part = slice(start, min(start + CHUNK, high))
                 columns = Columns(ordered.times[part], ordered.values[part], ordered.quality[part])
                 seq = self._clock.take()
-                puts.append(("hot_put", (key, day, self._writer, seq, hot_encode(columns))))
+                puts.append([("hot_put", (key, day, self._writer, seq, hot_encode(columns)))])
                 _newest_keep(newest, key, columns)
             notes.setdefault(key, []).append(("note_put", (key, day, self._writer, seq)))
-            puts += self._due(key, day, seq, now_ms)
+            if self._is_to_note(key, day, now_ms):
+                for task in (SEAL, QUARTERS):
+                    call = "due_put", (task, key % BUCKETS, day, key, self._writer, seq, seq)
+                    dues.setdefault((task, key % BUCKETS), []).append(call)
+        puts += [of_bucket[at : at + DUES] for of_bucket in dues.values() for at in range(0, len(of_bucket), DUES)]
         return puts, [[*of_key, self._swaps.head(key, of_key[-1][1][3], newest[key])] for key, of_key in notes.items()]
 
-    def _due(self, key: int, day: int, seq: int, now_ms: int) -> list[Call]:
-        """Note that a day waits to be sealed and derived; for today once in a while is enough."""
+    def _is_to_note(self, key: int, day: int, now_ms: int) -> bool:
+        """Whether to note that a day waits to be sealed and derived; for today once in a while is enough."""
         now = time.monotonic()
         is_today = day == now_ms // DAY_MS == (now_ms + DAY_MS // 24) // DAY_MS
         if is_today and now - self._noted.get((key, day), -NOTED_S) < NOTED_S:
-            return []
+            return False
         if len(self._noted) > 100_000:
             self._noted.clear()
         self._noted[key, day] = now
-        return [("due_put", (task, key % BUCKETS, day, key, self._writer, seq, seq)) for task in (SEAL, QUARTERS)]
+        return True
 
     def hot_fold(self, *, now_ms: int, only_if_due: bool) -> int:
         """Nothing to do: hot readings lie by series and day from the start."""

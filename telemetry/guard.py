@@ -1,0 +1,302 @@
+"""A store that can be away: asked only while it answers, and readings wait in the spool meanwhile."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, wait
+from contextlib import contextmanager
+from uuid import UUID
+
+import numpy as np
+
+from telemetry.circuit import Circuit
+from telemetry.errors import StoreBusyError, StoreUnavailableError, UnableToWrite
+from telemetry.model import Batch, Series
+from telemetry.series_copy import SeriesCopy
+from telemetry.spool import Spool
+from telemetry.stores.base import Backend, DaySwap, HotBatch, PagesSwap, SeriesRow, Snapshot
+from telemetry.validation import validate
+
+logger = logging.getLogger(__name__)
+
+REPLAY_AT_ONCE = 50_000
+LOOK_S = 0.1
+
+
+class _Hand:
+    """A thread that does one thing after the other, and holds nobody up at the end of the process."""
+
+    def __init__(self) -> None:
+        self._work: queue.SimpleQueue[tuple[Callable[[], None], Future[None]] | None] = queue.SimpleQueue()
+        self._thread: threading.Thread | None = None
+
+    def begin(self, work: Callable[[], None]) -> Future[None]:
+        """Do this next; whoever began it need not wait for it."""
+        done: Future[None] = Future()
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="telemetry-direct", daemon=True)
+            self._thread.start()
+        self._work.put((work, done))
+        return done
+
+    def close(self) -> None:
+        """End after what was begun."""
+        self._work.put(None)
+
+    def _run(self) -> None:
+        while one := self._work.get():
+            work, done = one
+            try:
+                work()
+            except Exception as error:  # noqa: BLE001 - belongs to whoever waits
+                done.set_exception(error)
+            else:
+                done.set_result(None)
+
+
+class GuardedBackend(Backend):
+    """The backend behind a circuit; its hot readings behind those that wait in the spool."""
+
+    def __init__(self, inner: Backend, spool: Spool, circuit: Circuit) -> None:
+        super().__init__(inner.url)
+        self.inner = inner
+        self.spool = spool
+        self.circuit = circuit
+        self.copy = SeriesCopy(spool.folder)
+        self._ids: dict[int, UUID] = {}
+        self._hand = _Hand()
+
+    @classmethod
+    def check_url(cls, url: str) -> None:
+        """The inner backend's class does that."""
+
+    @contextmanager
+    def _guarded(self) -> Iterator[None]:
+        """Ask only a store that answers; what finds it away lets the circuit look."""
+        self.circuit.check()
+        try:
+            yield
+        except StoreUnavailableError as error:
+            self.circuit.failed(error)
+            raise
+
+    # Series
+
+    def series_put(self, series: Sequence[Series]) -> None:
+        """Register those that are new; not while the store is away."""
+        with self._guarded():
+            self.inner.series_put(series)
+
+    def series_get(self, ids: Iterable[UUID]) -> dict[UUID, SeriesRow]:
+        """The registered ones among these ids; while the store is away as this machine remembers them.
+
+        Of one that is not remembered nobody can say whether it is registered: then the store is missing.
+        """
+        listed = list(ids)
+        try:
+            with self._guarded():
+                found = self.inner.series_get(listed)
+        except StoreUnavailableError:
+            found = self.copy.get(listed)
+            if any(one not in found for one in listed):
+                raise
+        else:
+            self.copy.put(found.values())
+        self._ids.update((row.key, one) for one, row in found.items())
+        return found
+
+    def series_by_key(self, keys: Iterable[int]) -> dict[int, Series]:
+        """The registered ones among these keys."""
+        with self._guarded():
+            return self.inner.series_by_key(keys)
+
+    def series_last(self) -> int:
+        """The largest key that was given to a series; 0 without any."""
+        with self._guarded():
+            return self.inner.series_last()
+
+    # Hot
+
+    def hot_append(self, batch: HotBatch, now_ms: int) -> None:
+        """Durable on return: in the store, or behind what waits in the spool."""
+        self.circuit.ready()
+        if not self.circuit.is_away and not self.spool.waits() and self._appended(batch, now_ms):
+            return
+        self.spool.append(self._named(batch), now_ms)
+
+    def _appended(self, batch: HotBatch, now_ms: int) -> bool:
+        """Whether the store took it; given up once the store is found away, whatever a timeout would say."""
+        done = self._hand.begin(lambda: self.inner.hot_append(batch, now_ms))
+        while not self.circuit.is_away:
+            wait([done], LOOK_S)
+            if done.done():
+                try:
+                    done.result()
+                except StoreUnavailableError as error:
+                    self.circuit.failed(error)
+                    return False
+                return True
+        # Should it arrive all the same: the spool holds the same readings, and its numbers are later.
+        return False
+
+    def _named(self, batch: HotBatch) -> Batch:
+        """The readings under the names of their series: what is back might give them other keys."""
+        keys, index = np.unique(batch.keys, return_inverse=True)
+        ids = [self._ids[int(key)] for key in keys]
+        return Batch(ids, index.astype(np.int32).reshape(-1), batch.times, batch.values, batch.quality)
+
+    def hot_fold(self, *, now_ms: int, only_if_due: bool) -> int:
+        """Housekeeping of the hot layer."""
+        with self._guarded():
+            return self.inner.hot_fold(now_ms=now_ms, only_if_due=only_if_due)
+
+    # Reading and changing
+
+    @contextmanager
+    def reading(self) -> Iterator[Snapshot]:
+        """Open a consistent view."""
+        with self._guarded(), self.inner.reading() as snapshot:
+            yield snapshot
+
+    def days_swap(self, swaps: Sequence[DaySwap], *, over_hot: bool) -> list[int]:
+        """Apply atomically all that still fit, return the positions of those that do not."""
+        with self._guarded():
+            return self.inner.days_swap(swaps, over_hot=over_hot)
+
+    def pages_swap(self, swaps: Sequence[PagesSwap]) -> list[int]:
+        """Apply atomically all whose version fits, return the positions of those that do not."""
+        with self._guarded():
+            return self.inner.pages_swap(swaps)
+
+    def forget(self, key: int, start_ms: int, end_ms: int) -> int:
+        """Erase, unless something waits: it would come back."""
+        if self.spool.waits():
+            raise StoreUnavailableError("Readings wait to be written to the time-series store; erase once they are.")
+        with self._guarded():
+            return self.inner.forget(key, start_ms, end_ms)
+
+    def probe(self) -> None:
+        """Ask the store something small."""
+        self.inner.probe()
+
+    def close(self) -> None:
+        """Let go of files and connections."""
+        self._hand.close()
+        self.inner.close()
+
+
+class Replayer:
+    """Writes what waits in the spool, in order, as long as the store takes it."""
+
+    def __init__(self, backend: GuardedBackend) -> None:
+        self._backend = backend
+        self._spool = backend.spool
+        self._rows: dict[UUID, SeriesRow] = {}
+        self._wake = threading.Event()
+        self._ended = False
+        self._thread: threading.Thread | None = None
+
+    def wake(self) -> None:
+        """Look whether something waits."""
+        if not self._spool.waits() or self._backend.circuit.is_away:
+            return
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="telemetry-replay", daemon=True)
+            self._thread.start()
+        self._wake.set()
+
+    def close(self, patience_s: float = 5.0) -> None:
+        """End after the step under way."""
+        self._ended = True
+        self._wake.set()
+        if self._thread is not None:
+            self._thread.join(patience_s)
+
+    def _run(self) -> None:
+        while not self._ended:
+            self._wake.wait()
+            self._wake.clear()
+            try:
+                self.replay()
+            except StoreUnavailableError as error:
+                # Tried again with the next look at the store.
+                self._backend.circuit.failed(error)
+            except Exception:
+                logger.exception("Replaying the spool in %s failed; it is tried again.", self._spool.folder)
+
+    def replay(self) -> None:
+        """Write what waits; the rest waits on when the store goes away in between."""
+        with self._spool.replaying() as is_ours:
+            written = 0
+            begun = time.monotonic()
+            while is_ours and not self._ended and not self._backend.circuit.is_away and self._spool.waits():
+                taken = self._spool.take(REPLAY_AT_ONCE)
+                if taken is None:
+                    break
+                for part in taken.damaged:
+                    self._refuse(Batch.of_rows([]), "A stretch of the spool is damaged.", part)
+                if taken.records:
+                    written += self._write(Batch.concat([record.batch for record in taken.records]))
+                self._spool.advance(taken.upto)
+            if written:
+                left = "more wait" if self._spool.waits() else "nothing waits any more"
+                spent = time.monotonic() - begun
+                logger.warning("%s spooled readings were written in %.1f s; %s.", written, spent, left)
+
+    def _write(self, batch: Batch) -> int:
+        """Write readings, without those that can never be; returns how many were written."""
+        missing = [one for one in batch.series_ids if one not in self._rows]
+        if missing:
+            self._rows.update(self._backend.inner.series_get(missing))
+        known = np.array([one in self._rows for one in batch.series_ids], np.bool_)[batch.index]
+        if not known.all():
+            self._refuse(_part(batch, ~known), "Their series is not registered.")
+            batch = _part(batch, known)
+        if not len(batch):
+            return 0
+        now_ms = time.time_ns() // 1_000_000
+        try:
+            hot = validate(batch, self._rows, now_ms)
+        except UnableToWrite as error:
+            return self._write_apart(batch, error)
+        for _attempt in range(10):
+            try:
+                self._backend.inner.hot_append(hot, now_ms)
+            except StoreBusyError:
+                time.sleep(1)
+            else:
+                return len(hot.keys)
+        raise StoreUnavailableError("The time-series store stays too busy to take what waits in the spool.")
+
+    def _write_apart(self, batch: Batch, error: UnableToWrite) -> int:
+        """Find what the store refuses, series by series and then reading by reading, and write the rest."""
+        places = np.unique(batch.index)
+        if len(batch) == 1:
+            self._refuse(batch, str(error))
+            return 0
+        if len(places) > 1:
+            half = np.isin(batch.index, places[: len(places) // 2])
+        else:
+            half = np.arange(len(batch)) < len(batch) // 2
+        return self._write(_part(batch, half)) + self._write(_part(batch, ~half))
+
+    def _refuse(self, batch: Batch, reason: str, damaged: bytes = b"") -> None:
+        logger.error("The store refuses %s spooled readings, kept in %s: %s", len(batch), self._spool.folder, reason)
+        self._spool.refuse(batch=batch, reason=reason, now_ms=time.time_ns() // 1_000_000, damaged=damaged)
+
+
+def _part(batch: Batch, chosen: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> Batch:
+    """Some of the readings, with only the series that they name."""
+    places, index = np.unique(batch.index[chosen], return_inverse=True)
+    ids = [batch.series_ids[int(place)] for place in places]
+    return Batch(
+        ids,
+        index.astype(np.int32).reshape(-1),
+        batch.times[chosen],
+        batch.values[chosen],
+        batch.quality[chosen],
+    )
