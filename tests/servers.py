@@ -16,14 +16,17 @@ import shutil
 import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import pytest
 
 if TYPE_CHECKING:
     from pytest_django import DjangoDbBlocker
+
+    from config.cluster.valkey import Valkey
 
 _ADDRESSES = "TEST_SERVERS"
 _KEY = "a key for tests that is long enough to be taken by the settings"
@@ -76,19 +79,16 @@ def _own_names() -> dict[str, str]:
 
 def _forget(urls: dict[str, str], name: str) -> None:
     """Leave nothing on servers that outlive this run."""
+    from cassandra.cluster import Cluster
     from pymongo import MongoClient
-
-    from telemetry.stores.cassandra_link import Place, cluster_made
 
     with MongoClient(urls["DATABASE_URL"]) as client:
         for database in client.list_database_names():
             if name in database:
                 client.drop_database(database)
-    cluster = cluster_made(Place.of(urls["TELEMETRY_URL"]), request_s=60)
-    try:
-        cluster.connect().execute(f"DROP KEYSPACE IF EXISTS {name}")
-    finally:
-        cluster.shutdown()
+    ring = urlsplit(urls["TELEMETRY_URL"])
+    with Cluster([ring.hostname], port=ring.port) as cluster:
+        cluster.connect().execute(f"DROP KEYSPACE IF EXISTS {name}", timeout=60)
 
 
 def servers_begin() -> None:
@@ -105,19 +105,31 @@ def servers_begin() -> None:
     os.environ |= {**_own_names(), "REDIS_URL": broker.url, "SECRET_KEY": _KEY}
 
 
-@contextmanager
-def installation(folder: Path) -> Iterator[dict[str, str]]:
-    """The surroundings of a fresh installation in this folder, for processes that a test starts."""
-    named = {"DATABASE_URL", "TELEMETRY_URL", "REDIS_URL", "SECRET_KEY", "DEBUG"}
-    plain = {name: value for name, value in os.environ.items() if name not in named}
-    plain |= {"MYHOUSE_VAR": str(folder), "DJANGO_SETTINGS_MODULE": "config.settings"}
-    if not on_servers():
-        yield plain
-        return
+_installations: dict[Path, dict[str, str]] = {}
+_brokers: dict[Path, Valkey] = {}
+
+
+def surroundings(var: Path) -> dict[str, str]:
+    """The surroundings of the installation in this folder, for processes that a test starts; the same each time."""
+    var = var.resolve()
+    if var not in _installations:
+        named = {"DATABASE_URL", "TELEMETRY_URL", "REDIS_URL", "SECRET_KEY", "DEBUG"}
+        plain = {name: value for name, value in os.environ.items() if name not in named}
+        _installations[var] = plain | {"MYHOUSE_VAR": str(var), "DJANGO_SETTINGS_MODULE": "config.settings"}
+        if on_servers():
+            broker = broker_of(var)
+            _installations[var] |= {**_own_names(), "REDIS_URL": broker.url, "SECRET_KEY": _KEY}
+    return dict(_installations[var])
+
+
+def broker_of(var: Path) -> Valkey:
+    """The broker of the installation in this folder, on servers; a test may kill it and start it again."""
     from config.cluster.valkey import Valkey
 
-    with Valkey(folder / "servers") as broker:
-        yield plain | _own_names() | {"REDIS_URL": broker.url, "SECRET_KEY": _KEY}
+    var = var.resolve()
+    if var not in _brokers:
+        _brokers[var] = _end.enter_context(Valkey(_folder()))
+    return _brokers[var]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -1,22 +1,19 @@
 """The ledger under several processes at once, on a real database file."""
 
 import json
-import os
 import subprocess
 import sys
 
 import pytest
+
+from tests.servers import surroundings
 
 pytestmark = [pytest.mark.slow, pytest.mark.processes]
 
 
 @pytest.fixture(scope="module")
 def raced(tmp_path_factory):
-    environment = {
-        **os.environ,
-        "MYHOUSE_VAR": str(tmp_path_factory.mktemp("ledger-races")),
-        "DJANGO_SETTINGS_MODULE": "config.settings",
-    }
+    environment = surroundings(tmp_path_factory.mktemp("ledger-races"))
     done = subprocess.run(
         [sys.executable, "-m", "marketplace.tests.ledger_races"],
         env=environment,

@@ -1,22 +1,19 @@
 """Rules that hold when two do it at the same moment, on a real database file."""
 
 import json
-import os
 import subprocess
 import sys
 
 import pytest
+
+from tests.servers import surroundings
 
 pytestmark = [pytest.mark.slow, pytest.mark.processes]
 
 
 @pytest.fixture(scope="module")
 def raced(tmp_path_factory):
-    environment = {
-        **os.environ,
-        "MYHOUSE_VAR": str(tmp_path_factory.mktemp("races")),
-        "DJANGO_SETTINGS_MODULE": "config.settings",
-    }
+    environment = surroundings(tmp_path_factory.mktemp("races"))
     done = subprocess.run(
         [sys.executable, "-m", "myhouse.tests.races"],
         env=environment,
