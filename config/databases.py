@@ -12,7 +12,7 @@ _APPS = {
     "django.contrib.auth": "config.mongo.apps.AuthConfig",
     "django.contrib.contenttypes": "config.mongo.apps.ContentTypesConfig",
 }
-_MIGRATIONS = {name: f"config.mongo.migrations.{name}" for name in ("admin", "auth", "contenttypes")}
+_MIGRATIONS = {name: f"config.mongo.migrations.{name}" for name in ("admin", "auth", "contenttypes", "sessions")}
 _WAIT_MS = 5_000
 
 
@@ -66,7 +66,7 @@ def _mongodb(url: str) -> dict[str, Any]:
     if not name or "/" in name:
         raise DatabaseUrlError("DATABASE_URL names no database: write mongodb://HOSTS/NAME?replicaSet=…")
     return {
-        "ENGINE": "django_mongodb_backend",
+        "ENGINE": "config.mongo.engine",
         "HOST": url,
         "NAME": name,
         "OPTIONS": {

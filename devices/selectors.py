@@ -181,7 +181,8 @@ def _states(devices: list[Device], households: dict[uuid.UUID, Household]) -> li
     for key in DeviceKey.objects.filter(device_id__in=ids, revoked_at=FOREVER).order_by("slot"):
         keys[key.device_id].append(key)
     questions: dict[uuid.UUID, list[SwapQuestion]] = {device_id: [] for device_id in ids}
-    for question in SwapQuestion.objects.filter(device_id__in=ids, answered_at=FOREVER).order_by("-opened_at"):
+    unanswered = SwapQuestion.objects.filter(device_id__in=ids, answered_at=FOREVER)
+    for question in sorted(unanswered, key=lambda question: question.opened_at, reverse=True):
         questions[question.device_id].append(question)
     channels = _channels(ids)
     seen = seen_get(ids)

@@ -1,1 +1,1 @@
-"""What Django's own apps need on MongoDB: keys that are ObjectIds, and migrations made for them."""
+"""What Django needs on MongoDB: its own apps with keys that are ObjectIds, their migrations, and the engine."""

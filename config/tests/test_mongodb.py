@@ -221,7 +221,7 @@ def test_the_address_decides_what_django_is_told():
     assert databases(url)["default"]["NAME"] == "house"
     assert databases(url)["default"]["OPTIONS"]["w"] == "majority"
     assert "config.mongo.apps.AuthConfig" in installed_apps(url, ["django.contrib.auth", "myhouse"])
-    assert set(migration_modules(url)) == {"admin", "auth", "contenttypes"}
+    assert set(migration_modules(url)) == {"admin", "auth", "contenttypes", "sessions"}
     assert migration_modules("sqlite:///x") == {}
     assert installed_apps("sqlite:///x", ["django.contrib.auth"]) == ["django.contrib.auth"]
 

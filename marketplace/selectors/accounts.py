@@ -113,9 +113,8 @@ def balance_of(*, household: Household, now: datetime, community: Community | No
 
 def accounts_of(*, household: Household) -> list[Account]:
     """List all accounts of the household, the oldest first."""
-    return list(
-        Account.objects.filter(owner_id=household.pk, owner_kind=OwnerKind.HOUSEHOLD).order_by("opened_at", "asset")
-    )
+    accounts = Account.objects.filter(owner_id=household.pk, owner_kind=OwnerKind.HOUSEHOLD)
+    return sorted(accounts, key=lambda account: (account.opened_at, account.asset))
 
 
 def account_for(*, household: Household, account_id: uuid.UUID) -> Account:
@@ -163,7 +162,7 @@ def movements_page(
 def movement_for(*, household: Household, transfer_id: uuid.UUID) -> MovementDetail:
     """Open a movement on one of the household's accounts with what caused it, or refuse as if it did not exist."""
     accounts = {account.pk: account for account in accounts_of(household=household)}
-    entry = Entry.objects.filter(transfer_id=transfer_id, account_id__in=list(accounts)).first()
+    entry = next(iter(Entry.objects.filter(transfer_id=transfer_id, account_id__in=list(accounts))), None)
     if entry is None:
         raise NotFound(_("There is no such movement, or it is not yours."))
     transfer = Transfer.objects.get(pk=transfer_id)

@@ -64,7 +64,7 @@ def community_savings(*, community: Community, start: datetime, end: datetime) -
     """Add up the quarter-hours that begin in [start, end); one query."""
     rows = Allocation.objects.filter(community_id=community.pk, slot_start__gte=start, slot_start__lt=end)
     sums = rows.values_list("side").annotate(Sum("energy_wh"), Sum("money_uct"), Sum("alternative_uct"))
-    found = {side: values for side, *values in sums.order_by("side")}
+    found = {side: values for side, *values in sums.order_by()}
     return _savings(found.get(Side.IMPORT, (0, 0, 0)), found.get(Side.EXPORT, (0, 0, 0)))
 
 
@@ -81,7 +81,7 @@ def savings_by_step(*, community: Community, start: date, end: date, step: Step)
         rows.annotate(slot=Cast("slot_start", CharField()))
         .values_list("side", "slot")
         .annotate(Sum("energy_wh"), Sum("money_uct"), Sum("alternative_uct"))
-        .order_by("side", "slot")
+        .order_by()
     )
     bought = _per_bucket([row for row in slots if row[0] == Side.IMPORT], edges)
     sold = _per_bucket([row for row in slots if row[0] == Side.EXPORT], edges)

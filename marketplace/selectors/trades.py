@@ -91,8 +91,8 @@ def trade_for(*, household: Household, trade_id: uuid.UUID, now: datetime | None
         price_uct_kwh=line.price_uct_kwh,
         provisional=line.provisional,
         offer=Offer.objects.get(pk=trade.offer_id),
-        allocations=list(allocations.order_by("slot_start", "pk")),
-        transfers=list(transfers.order_by("at", "pk")),
+        allocations=sorted(allocations, key=lambda one: (one.slot_start, one.pk)),
+        transfers=sorted(transfers, key=lambda one: (one.at, one.pk)),
     )
 
 

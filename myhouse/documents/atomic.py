@@ -82,6 +82,18 @@ def atomic(function: Callable[P, R]) -> Callable[P, R]:
     return run
 
 
+def guard(*key: object) -> None:
+    """Let no two blocks hold that rely on the same rule; call it before reading what the rule is about.
+
+    For rules that no index and no conditional update keeps, as "no two contracts overlap" or "at most fifty": where
+    writers take turns (SQLite) nothing is to be done; elsewhere one of two such blocks at once runs again.
+    """
+    if connection.vendor == "mongodb":
+        from myhouse.documents.mongo import guard_touch
+
+        guard_touch(connection, ":".join(map(str, key)))
+
+
 def after_commit(effect: Callable[[], object]) -> None:
     """Call `effect` once the surrounding transaction is durable; at once when there is none."""
     transaction.on_commit(effect)

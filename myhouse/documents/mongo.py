@@ -7,39 +7,116 @@ would run without a transaction; here a block's session always ends with it.
 from __future__ import annotations
 
 import contextlib
+import os
 import random
+import threading
 import time
+import zlib
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
-from django.db import DatabaseError
+from django.db import DatabaseError, IntegrityError
+from django.db.transaction import TransactionManagementError
 from django.utils.translation import gettext as _
-from pymongo.errors import PyMongoError
+from pymongo.errors import DuplicateKeyError, PyMongoError
 
 from myhouse.errors import Busy
 
 R = TypeVar("R")
-# With eight writers of one row up to 25 tries were needed: so the time is bounded, not their number.
+# Of a block's own tries, after it has got its turn: so the time is bounded, not their number.
 RETRIED_FOR_S = 2.0
+# For its turn among the threads of its process, which all met conflicts.
+WAITED_FOR_S = 8.0
 # A new primary is elected within seconds; until then the fate of a commit may be unknown.
 COMMITTED_FOR_S = 15.0
-_LONGEST_PAUSE_S = 0.1
+_LONGEST_PAUSE_S = 0.05
 _TRANSIENT, _UNKNOWN = "TransientTransactionError", "UnknownTransactionCommitResult"
-# The transaction was ended by an earlier error of its own (a duplicate key): trying again would end the same.
+# The transaction is gone: an earlier error of its own (a duplicate key) ended it, or its primary is no more.
 _NO_SUCH_TRANSACTION = 251
+# A block that looked, found nothing and inserted is refused by an index where another did so meanwhile. Run anew it
+# finds what the other wrote; what is refused still is refused for good.
+_ANEW_AT_MOST = 2
+_GUARDS, _GUARDS_COUNT = "myhouse_guards", 4096
+
+
+class ConflictError(Exception):
+    """Another block was first; this one runs again."""
+
+
+class _Turn:
+    """The turn of one of this process's threads to try again.
+
+    A block that meets nobody waits for nobody. Those that met a conflict go on one at a time: two hundred that try
+    at once mostly undo what the others do.
+    """
+
+    _lock = threading.Lock()
+
+    def __init__(self) -> None:
+        self.held = False
+
+    def take(self) -> bool:
+        """Wait for the turn, not for ever; tells whether it is ours."""
+        self.held = self.held or self._lock.acquire(timeout=WAITED_FOR_S)
+        return self.held
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.held:
+            self.held = False
+            self._lock.release()
+
+    @classmethod
+    def begin_anew(cls) -> None:
+        """Forget whose turn it was: that thread does not exist in a forked process."""
+        cls._lock = threading.Lock()
+
+
+os.register_at_fork(after_in_child=_Turn.begin_anew)
 
 
 def transaction_run(connection: Any, function: Callable[[], R]) -> R:
     """Run an outermost block in a transaction of its own; Busy when conflicts did not end in time."""
-    until = time.monotonic() + RETRIED_FOR_S
-    pause = 0.002
+    with _Turn() as turn:
+        result, effects = _in_turn(connection, function, turn)
+    # Not before another may go on: effects take their time.
+    for _savepoints, effect, _robust in effects:
+        effect()
+    return result
+
+
+def guard_touch(connection: Any, key: str) -> None:
+    """Change the row that stands for a rule, so that two blocks under the same rule conflict and one runs again.
+
+    There is a fixed number of such rows, chosen by the key: two rules that share one only wait for each other.
+    """
+    if connection.session is None:
+        raise TransactionManagementError("a guard holds inside of `atomic` only")
+    place = zlib.crc32(key.encode()) % _GUARDS_COUNT
+    try:
+        connection.get_collection(_GUARDS).update_one(
+            {"_id": place}, {"$inc": {"touched": 1}}, upsert=True, session=connection.session
+        )
+    except DuplicateKeyError as error:
+        raise ConflictError from error
+
+
+def _in_turn(connection: Any, function: Callable[[], R], turn: _Turn) -> tuple[R, list[Any]]:
+    """Try once beside all others, then again and again in turn."""
+    until, pause, anew = 0.0, 0.002, 0
     while True:
         try:
             return _once(connection, function)
-        except (PyMongoError, DatabaseError) as error:
-            if not _is_conflict(error):
+        except (PyMongoError, DatabaseError, ConflictError) as error:
+            if _ended_by_itself(error):
+                anew += 1
+                if anew > _ANEW_AT_MOST:
+                    raise
+            elif not _is_conflict(error):
                 raise
-            if time.monotonic() + pause > until:
+            if not turn.take() or time.monotonic() > (until := until or time.monotonic() + RETRIED_FOR_S):
                 raise Busy(
                     _("Too much is being changed here at once. Try again in a second."), retry_after_s=1
                 ) from error
@@ -47,8 +124,8 @@ def transaction_run(connection: Any, function: Callable[[], R]) -> R:
         pause = min(pause * 2, _LONGEST_PAUSE_S)
 
 
-def _once(connection: Any, function: Callable[[], R]) -> R:
-    """Run the block and commit; its effects follow the commit, and nothing of it stays on the connection."""
+def _once(connection: Any, function: Callable[[], R]) -> tuple[R, list[Any]]:
+    """Run the block and commit; returns the effects that follow. Nothing of it stays on the connection."""
     connection.start_transaction_mongo()
     connection.in_atomic_block_mongo = True
     session = connection.session
@@ -66,9 +143,7 @@ def _once(connection: Any, function: Callable[[], R]) -> R:
         connection.run_on_commit = []
         connection.session = None
         session.end_session()
-    for _savepoints, effect, _robust in effects:
-        effect()
-    return result
+    return result, effects
 
 
 def _commit(session: Any) -> None:
@@ -87,11 +162,20 @@ def _commit(session: Any) -> None:
         pause = min(pause * 2, 0.5)
 
 
+def _ended_by_itself(error: BaseException) -> bool:
+    """Tell whether an error of the block's own ended its transaction: a duplicate, or what was asked after one."""
+    return isinstance(error, IntegrityError) or getattr(_of_server(error), "code", None) == _NO_SUCH_TRANSACTION
+
+
 def _is_conflict(error: BaseException) -> bool:
     """Tell whether the whole block may be tried again: another writer was first, or the primary changed."""
+    found = _of_server(error)
+    return isinstance(error, ConflictError) or (found is not None and found.has_error_label(_TRANSIENT))
+
+
+def _of_server(error: BaseException) -> PyMongoError | None:
+    """Return what the driver said, below what Django made of it."""
     found: BaseException | None = error
     while found is not None and not isinstance(found, PyMongoError):
         found = found.__cause__
-    if found is None or not found.has_error_label(_TRANSIENT):
-        return False
-    return getattr(found, "code", None) != _NO_SUCH_TRANSACTION
+    return found

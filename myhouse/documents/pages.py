@@ -39,6 +39,9 @@ def page(rows: QuerySet[M], *, order: str, limit: int = LIMIT, cursor: str | Non
 
     A cursor names the last row seen, not a number of rows: a page neither repeats nor misses rows when others come
     or go, and the last page costs as little as the first.
+
+    An index has to have what `rows` is filtered by, then `order`, then `id`; then both SQLite and MongoDB (where it
+    becomes one `$match`, `$sort` and `$limit`) read the rows of the page only.
     """
     if not 1 <= limit <= LIMIT_MAX:
         raise UnableToPage(_("Give a whole number from 1 to %(most)d.") % {"most": LIMIT_MAX}, field="limit")
@@ -46,7 +49,9 @@ def page(rows: QuerySet[M], *, order: str, limit: int = LIMIT, cursor: str | Non
     if cursor:
         value, key = _cursor_read(cursor, rows, name)
         step = "lt" if sign else "gt"
-        rows = rows.filter(Q(**{f"{name}__{step}": value}) | Q(**{name: value, f"pk__{step}": key}))
+        # In this order: the first condition is a bound on the index that also sorts, the second one only drops rows.
+        rows = rows.filter(**{f"{name}__{step}e": value})
+        rows = rows.filter(Q(**{f"{name}__{step}": value}) | Q(**{f"pk__{step}": key}))
     found = list(rows.order_by(order, f"{sign}pk")[: limit + 1])
     more = len(found) > limit
     items = found[:limit]

@@ -1,7 +1,8 @@
 """Reading and writing rows where each microsecond holds up others: in the ledger and the market.
 
 The same as `filter(…)`, `bulk_create` and `filter(…).update(…)`, but on SQLite the statement of each shape is put
-together once and kept, because composing it costs ten times as much as running it, while every other writer waits.
+together once and kept, because composing it costs ten times as much as running it, while every other writer waits; and
+MongoDB is told directly (`rows_mongo`).
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ from django.db.models import F, Field, Model
 AtLeast = int | datetime | tuple[str, int]
 # Where statements are SQL and can be kept.
 KEPT_FOR = ("sqlite",)
+# Where the driver takes what the ORM would put together.
+TOLD_DIRECTLY = ("mongodb",)
 _SHAPES = 256
 _COMPARED = {"": "=", "lte": "<=", "lt": "<", "gte": ">=", "gt": ">"}
 M = TypeVar("M", bound=Model)
@@ -27,6 +30,10 @@ M = TypeVar("M", bound=Model)
 def rows_find(model: type[M], **where: Any) -> list[M]:
     """Return the rows of which all conditions hold: `name=…`, or `name__in`, `__lte`, `__lt`, `__gte`, `__gt`."""
     here = transaction.get_connection()
+    if here.vendor in TOLD_DIRECTLY:
+        from myhouse.documents import rows_mongo
+
+        return rows_mongo.found(here, model, where)
     if here.vendor not in KEPT_FOR:
         return list(model._default_manager.filter(**where))  # noqa: SLF001 Django's own public name for it
     shape, values = [], []
@@ -56,6 +63,11 @@ def rows_insert(rows: Sequence[Model]) -> None:
         return
     model = type(rows[0])
     here = transaction.get_connection()
+    if here.vendor in TOLD_DIRECTLY:
+        from myhouse.documents import rows_mongo
+
+        rows_mongo.inserted(here, rows)
+        return
     if here.vendor not in KEPT_FOR:
         model._default_manager.bulk_create(rows)  # noqa: SLF001 Django's own public name for it
         return
@@ -80,6 +92,10 @@ def row_change(
     """
     at_least, put, add = at_least or {}, put or {}, add or {}
     here = transaction.get_connection()
+    if here.vendor in TOLD_DIRECTLY:
+        from myhouse.documents import rows_mongo
+
+        return rows_mongo.changed(here, model, equal=equal, at_least=at_least, put=put, add=add)
     if here.vendor not in KEPT_FOR:
         return _change_anywhere(model, equal, at_least, put, add)
     others = tuple((name, bound[0] if isinstance(bound, tuple) else "") for name, bound in at_least.items())

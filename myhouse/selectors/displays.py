@@ -9,6 +9,5 @@ from myhouse.models import DisplayLink, Household
 
 def displays_of(*, household: Household, now: datetime) -> list[DisplayLink]:
     """List the household's display links that work, the newest first."""
-    return list(
-        DisplayLink.objects.filter(household_id=household.pk, revoked_at__gt=now).order_by("-created_at")[:100]
-    )
+    live = DisplayLink.objects.filter(household_id=household.pk, revoked_at__gt=now)
+    return sorted(live, key=lambda display: display.created_at, reverse=True)[:100]

@@ -105,7 +105,8 @@ def _homes(household_ids: Sequence[uuid.UUID]) -> list[Home]:
         points[point.household_id].append(point)
     places = {point.pk: home for home, found in points.items() for point in found}
     measurements: dict[uuid.UUID, list[Measurement]] = defaultdict(list)
-    for measurement in Measurement.objects.filter(metering_point_id__in=list(places)).order_by("starts_at"):
+    found = Measurement.objects.filter(metering_point_id__in=list(places))
+    for measurement in sorted(found, key=lambda one: one.starts_at):
         measurements[places[measurement.metering_point_id]].append(measurement)
     return [
         Home(household, None, points[pk], measurements[pk], contracts=[], figures=Figures())

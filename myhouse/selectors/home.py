@@ -204,8 +204,8 @@ _REGISTERS_AND_POWER = {role: (*quantities, Quantity.POWER) for role, quantities
 def home_load(*, household: Household, now: datetime) -> Home:
     """Read a household's points, measurements, contracts, reference series and community (six queries)."""
     points = points_of(household=household)
-    measurements = list(
-        Measurement.objects.filter(metering_point_id__in=[point.pk for point in points]).order_by("starts_at")
+    measurements = sorted(
+        Measurement.objects.filter(metering_point_id__in=[point.pk for point in points]), key=lambda one: one.starts_at
     )
     return Home(
         household=household,

@@ -172,10 +172,11 @@ def neighbour_name(*, household: Household, now: datetime) -> str:
 
 def neighbour_names(*, household_ids: list[uuid.UUID], now: datetime) -> dict[uuid.UUID, str]:
     """Return for each household the name neighbours may see; two queries for all."""
-    memberships = list(
+    memberships = sorted(
         Membership.objects.filter(
             household_id__in=household_ids, role=Role.OWNER, starts_at__lte=now, ends_at__gt=now
-        ).order_by("starts_at", "pk")
+        ),
+        key=lambda membership: (membership.starts_at, membership.pk),
     )
     users = User.objects.filter(pk__in=[m.user_id for m in memberships], name_shown_to_neighbours=True)
     shown = {user.pk: user.name for user in users}

@@ -36,10 +36,9 @@ def measurements_of(
 ) -> list[Measurement]:
     """List what was measured at any time of [start, end), oldest first; `metering_point` is filled in."""
     known = {p.pk: p for p in (points_of(household=household) if points is None else points)}
-    measurements = list(
-        Measurement.objects.filter(metering_point_id__in=list(known), starts_at__lt=end, ends_at__gt=start).order_by(
-            "starts_at", "pk"
-        )
+    measurements = sorted(
+        Measurement.objects.filter(metering_point_id__in=list(known), starts_at__lt=end, ends_at__gt=start),
+        key=lambda measurement: (measurement.starts_at, measurement.pk),
     )
     for measurement in measurements:
         measurement.metering_point = known[measurement.metering_point_id]

@@ -111,7 +111,7 @@ def source_for(*, user: User, measurement_id: uuid.UUID, now: datetime) -> Sourc
 def sources_of(*, access: Access) -> list[Source]:
     """List what a household measures or measured in the member's time, in the order of ids."""
     points = _points_of(access)
-    return _sources(_measurements_at(points, access).order_by("pk"), points, access)
+    return _sources(sorted(_measurements_at(points, access), key=lambda one: one.pk), points, access)
 
 
 def sources_page(*, access: Access, limit: int, cursor: str | None) -> tuple[list[Source], str | None]:
