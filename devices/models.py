@@ -59,7 +59,8 @@ class Device(Document):
     class Meta:
         constraints = [models.UniqueConstraint(fields=["registrar_id", "external_id"], name="device_external_once")]
         indexes = [
-            models.Index(fields=["household", "name"], name="device_household"),
+            models.Index(fields=["household", "name", "id"], name="device_household"),
+            models.Index(fields=["registrar_id", "external_id"], name="device_external"),
             models.Index(fields=["gateway", "external_id"], name="device_gateway"),
             models.Index(fields=["kind", "enabled"], name="device_kind"),
             models.Index(fields=["silent_since"], name="device_silent"),
@@ -112,7 +113,7 @@ class DeviceKey(Document):
     class Meta:
         indexes = [
             models.Index(fields=["digest"], name="device_key_digest"),
-            models.Index(fields=["device", "revoked_at"], name="device_key_device"),
+            models.Index(fields=["device", "revoked_at", "slot"], name="device_key_device"),
         ]
 
 

@@ -55,6 +55,7 @@ class Account(Document):
         indexes = [
             models.Index(fields=["owner_id", "asset", "community"], name="account_owner"),
             models.Index(fields=["community", "owner_kind", "asset"], name="account_community"),
+            models.Index(fields=["community", "-opened_at", "-id"], name="account_newest"),
         ]
 
     @property
@@ -99,8 +100,8 @@ class Transfer(Document):
     class Meta:
         indexes = [
             models.Index(fields=["key"], name="transfer_key"),
-            models.Index(fields=["cause_id"], name="transfer_cause"),
-            models.Index(fields=["community", "-at"], name="transfer_recent"),
+            models.Index(fields=["cause_id", "at", "id"], name="transfer_cause"),
+            models.Index(fields=["community", "-at", "-id"], name="transfer_recent"),
         ]
 
 
@@ -120,7 +121,7 @@ class Entry(Document):
         verbose_name_plural = "entries"
         constraints = [models.UniqueConstraint(fields=["account", "number"], name="entry_once")]
         indexes = [
-            models.Index(fields=["account", "-number"], name="entry_account"),
+            models.Index(fields=["account", "-number", "-id"], name="entry_account"),
         ]
 
 

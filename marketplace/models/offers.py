@@ -80,11 +80,11 @@ class Offer(Document):
 
     class Meta:
         indexes = [
-            models.Index(fields=["community", "state", "price_uct_kwh"], name="offer_price"),
-            models.Index(fields=["community", "state", "-created_at"], name="offer_newest"),
-            models.Index(fields=["community", "state", "window_start"], name="offer_window"),
-            models.Index(fields=["community", "state", "left_wh"], name="offer_left"),
-            models.Index(fields=["seller", "-created_at"], name="offer_seller"),
+            models.Index(fields=["community", "state", "price_uct_kwh", "id"], name="offer_price"),
+            models.Index(fields=["community", "state", "-created_at", "-id"], name="offer_newest"),
+            models.Index(fields=["community", "state", "window_start", "id"], name="offer_window"),
+            models.Index(fields=["community", "state", "left_wh", "id"], name="offer_left"),
+            models.Index(fields=["seller", "-created_at", "-id"], name="offer_seller"),
             models.Index(fields=["state", "closes_at"], name="offer_closing"),
         ]
 
@@ -123,9 +123,9 @@ class Trade(Document):
 
     class Meta:
         indexes = [
-            models.Index(fields=["buyer", "-bought_at"], name="trade_buyer"),
-            models.Index(fields=["seller", "-bought_at"], name="trade_seller"),
-            models.Index(fields=["community", "-bought_at"], name="trade_recent"),
+            models.Index(fields=["buyer", "-bought_at", "-id"], name="trade_buyer"),
+            models.Index(fields=["seller", "-bought_at", "-id"], name="trade_seller"),
+            models.Index(fields=["community", "-bought_at", "-id"], name="trade_recent"),
             models.Index(fields=["state", "window_end"], name="trade_due"),
             models.Index(fields=["seller", "state", "window_start"], name="trade_windows"),
         ]

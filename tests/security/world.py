@@ -70,7 +70,7 @@ def world() -> World:
     owner, household, actor = seller.user, seller.household, seller.actor
     trade = buyer.buys(seller.offers_stored())
     order: CashOrder = deposit_request(household=household, amount_uct=EURO, actor=actor, now=NOW)
-    battery = Battery.objects.get(metering_point__household_id=household.pk, metering_point__role=PointRole.BATTERY)
+    battery = Battery.objects.get(metering_point=household.metering_points.get(role=PointRole.BATTERY))
     token, secret = token_issue(user=owner, name="x", now=NOW)
     service, service_secret = service_token_issue(
         user=owner,
