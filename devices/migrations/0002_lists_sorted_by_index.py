@@ -7,7 +7,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('devices', '0001_initial'),
-        ('myhouse', '0004_lists_sorted_by_index'),
+        ('myhouse', '0002_tokens_notices_privacy'),
     ]
 
     operations = [

@@ -8,7 +8,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('marketplace', '0001_initial'),
-        ('myhouse', '0004_lists_sorted_by_index'),
+        ('myhouse', '0002_tokens_notices_privacy'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
