@@ -23,13 +23,14 @@ async def healthz(request: HttpRequest) -> JsonResponse:
 async def readyz(request: HttpRequest) -> JsonResponse:
     """Answer 200 while this process can do its work, else 503 naming what cannot be reached.
 
-    On servers, time series and broker that are away are named ("degraded") but leave the answer at 200.
+    On servers, time series and broker that are away are named ("degraded") but leave the answer at 200: readings
+    go to the spool meanwhile, and what waits there is told.
     """
-    away = await sync_to_async(_away, thread_sensitive=False)()
+    away, waiting = await sync_to_async(_found, thread_sensitive=False)()
     if not away:
-        return JsonResponse({"status": "ok"})
+        return JsonResponse({"status": "ok", **waiting})
     if settings.ENVIRONMENT.on_servers and _MAY_BE_AWAY.issuperset(away):
-        return JsonResponse({"status": "degraded", "failing": away})
+        return JsonResponse({"status": "degraded", "failing": away, **waiting})
     return JsonResponse({"status": "unavailable", "failing": away}, status=503)
 
 
@@ -41,6 +42,18 @@ def _away() -> list[str]:
         except Exception:  # noqa: BLE001 whatever the reason, this part does not work
             found.append(name)
     return found
+
+
+def _found() -> tuple[list[str], dict[str, Any]]:
+    """Name what is away, and what waits in the spool, if anything does."""
+    from telemetry.selectors import store_state
+
+    away = _away()
+    state = store_state()
+    if state.is_whole and not state.refused:
+        return away, {}
+    told = {"readings": state.spooled_readings, "bytes": state.spooled_bytes, "since_ms": state.since_ms}
+    return away, {"spool": {**told, "oldest_ms": state.oldest_ms, "refused": state.refused, "full": state.full}}
 
 
 def _documents() -> None:

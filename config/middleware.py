@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.http import HttpResponseNotAllowed
 from django.utils.deprecation import MiddlewareMixin
 
+from telemetry.missing import tolerated
+
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from django.http import HttpRequest, HttpResponse
 
 RENEWED_EVERY_SECONDS = 60
@@ -52,6 +56,18 @@ class PageMethodsMiddleware(MiddlewareMixin):
         if request.method in PAGE_METHODS or request.path.startswith(("/api/", "/ingest/")):
             return None
         return HttpResponseNotAllowed(PAGE_METHODS)
+
+
+def missing_readings_middleware(get_response: Callable[[HttpRequest], HttpResponse]) -> Any:
+    """A page that is only looked at goes on without time series that cannot be read, and says so; others refuse."""
+
+    def respond(request: HttpRequest) -> HttpResponse:
+        if request.method not in {"GET", "HEAD"} or request.path.startswith(("/api/", "/ingest/")):
+            return get_response(request)
+        with tolerated():
+            return get_response(request)
+
+    return respond
 
 
 class SessionRenewalMiddleware(MiddlewareMixin):

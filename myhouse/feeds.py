@@ -22,6 +22,7 @@ from django.utils import timezone
 from myhouse.models import Community, Household
 from myhouse.selectors.flow import CommunityNow, Wiring, community_now, community_series, flow_now, wiring_of
 from myhouse.services.live import LIVE_VALUES, group_of
+from telemetry.missing import tolerated
 
 T = TypeVar("T")
 logger = logging.getLogger(__name__)
@@ -154,7 +155,12 @@ class FlowFeed(Feed):
             page.offer(frame)
 
     def _frame(self) -> str:
-        """Work out the whole state (in a thread); queries only when the wiring is due again."""
+        """Work out the whole state (in a thread), without prices while the time series are away."""
+        with tolerated():
+            return self._frame_made()
+
+    def _frame_made(self) -> str:
+        """Queries only when the wiring is due again."""
         now = timezone.now()
         if self._wiring is None or self._wiring[0] < monotonic():
             household = Household.objects.get(pk=self.household_id)

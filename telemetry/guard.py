@@ -14,7 +14,7 @@ from uuid import UUID
 import numpy as np
 
 from telemetry.circuit import Circuit
-from telemetry.errors import StoreBusyError, StoreUnavailableError, UnableToWrite
+from telemetry.errors import ColdUnavailableError, StoreBusyError, StoreUnavailableError, UnableToWrite
 from telemetry.model import Batch, Series
 from telemetry.series_copy import SeriesCopy
 from telemetry.spool import Spool
@@ -25,6 +25,7 @@ logger = logging.getLogger(__name__)
 
 REPLAY_AT_ONCE = 50_000
 LOOK_S = 0.1
+BUSY_TRIES = 10
 
 
 class _Hand:
@@ -63,6 +64,7 @@ class GuardedBackend(Backend):
 
     def __init__(self, inner: Backend, spool: Spool, circuit: Circuit) -> None:
         super().__init__(inner.url)
+        self.blocks = inner.blocks
         self.inner = inner
         self.spool = spool
         self.circuit = circuit
@@ -80,6 +82,9 @@ class GuardedBackend(Backend):
         self.circuit.check()
         try:
             yield
+        except ColdUnavailableError:
+            # The store itself answers; only what it archived does not.
+            raise
         except StoreUnavailableError as error:
             self.circuit.failed(error)
             raise
@@ -240,14 +245,16 @@ class Replayer:
                 for part in taken.damaged:
                     self._refuse(Batch.of_rows([]), "A stretch of the spool is damaged.", part)
                 if taken.records:
-                    written += self._write(Batch.concat([record.batch for record in taken.records]))
+                    # What was not ahead of time when it was accepted is not now, whatever the clock says by then.
+                    judged_ms = max(time.time_ns() // 1_000_000, *(record.accepted_ms for record in taken.records))
+                    written += self._write(Batch.concat([record.batch for record in taken.records]), judged_ms)
                 self._spool.advance(taken.upto)
             if written:
                 left = "more wait" if self._spool.waits() else "nothing waits any more"
                 spent = time.monotonic() - begun
                 logger.warning("%s spooled readings were written in %.1f s; %s.", written, spent, left)
 
-    def _write(self, batch: Batch) -> int:
+    def _write(self, batch: Batch, judged_ms: int) -> int:
         """Write readings, without those that can never be; returns how many were written."""
         missing = [one for one in batch.series_ids if one not in self._rows]
         if missing:
@@ -256,33 +263,41 @@ class Replayer:
         if not known.all():
             self._refuse(_part(batch, ~known), "Their series is not registered.")
             batch = _part(batch, known)
-        if not len(batch):
-            return 0
-        now_ms = time.time_ns() // 1_000_000
-        try:
-            hot = validate(batch, self._rows, now_ms)
-        except UnableToWrite as error:
-            return self._write_apart(batch, error)
-        for _attempt in range(10):
+        refused: dict[str, list[Batch]] = {}
+        batch = self._sound(batch, judged_ms, refused)
+        for reason, parts in refused.items():
+            self._refuse(Batch.concat(parts), reason)
+        if len(batch):
+            self._put(validate(batch, self._rows, judged_ms), judged_ms)
+        return len(batch)
+
+    def _put(self, hot: HotBatch, now_ms: int) -> None:
+        for _attempt in range(BUSY_TRIES):
             try:
                 self._backend.inner.hot_append(hot, now_ms)
             except StoreBusyError:
                 time.sleep(1)
             else:
-                return len(hot.keys)
+                return
         raise StoreUnavailableError("The time-series store stays too busy to take what waits in the spool.")
 
-    def _write_apart(self, batch: Batch, error: UnableToWrite) -> int:
-        """Find what the store refuses, series by series and then reading by reading, and write the rest."""
+    def _sound(self, batch: Batch, judged_ms: int, refused: dict[str, list[Batch]]) -> Batch:
+        """What the store takes of these readings, found by halves: by series first, then in their order."""
+        if not len(batch):
+            return batch
+        try:
+            validate(batch, self._rows, judged_ms)
+        except UnableToWrite as error:
+            if len(batch) == 1:
+                refused.setdefault(str(error), []).append(batch)
+                return _part(batch, np.zeros(1, np.bool_))
+        else:
+            return batch
         places = np.unique(batch.index)
-        if len(batch) == 1:
-            self._refuse(batch, str(error))
-            return 0
+        half = np.arange(len(batch)) < len(batch) // 2
         if len(places) > 1:
             half = np.isin(batch.index, places[: len(places) // 2])
-        else:
-            half = np.arange(len(batch)) < len(batch) // 2
-        return self._write(_part(batch, half)) + self._write(_part(batch, ~half))
+        return Batch.concat([self._sound(_part(batch, chosen), judged_ms, refused) for chosen in (half, ~half)])
 
     def _refuse(self, batch: Batch, reason: str, damaged: bytes = b"") -> None:
         logger.error("The store refuses %s spooled readings, kept in %s: %s", len(batch), self._spool.folder, reason)

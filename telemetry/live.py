@@ -13,6 +13,8 @@ import redis
 from django.conf import settings
 
 from telemetry import selectors
+from telemetry.errors import StoreUnavailableError
+from telemetry.missing import note_missing
 from telemetry.model import Quality, Reading
 
 logger = logging.getLogger(__name__)
@@ -68,7 +70,11 @@ def live_get(series_ids: Iterable[UUID]) -> dict[UUID, Reading]:
             found[series_id] = Reading(time_ms, number, Quality(quality))
     missing = [series_id for series_id in ids if series_id not in found]
     if missing:
-        found.update(selectors.latest(series_ids=missing))
+        try:
+            found.update(selectors.latest(series_ids=missing))
+        except StoreUnavailableError as error:
+            note_missing()
+            logger.warning("Live values that Redis has not are unknown, the store is away: %s", error)
     return found
 
 

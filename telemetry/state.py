@@ -19,11 +19,17 @@ class StoreState:
     oldest_ms: int | None
     refused: int
     full: bool = False
+    is_server: bool = False
 
     @property
     def is_whole(self) -> bool:
         """Whether everything that was acknowledged can be read."""
         return self.reachable and not self.spooled_readings
+
+
+def minutes_since(moment_ms: int | None, now_ms: int) -> int:
+    """How many minutes ago that was, at least one."""
+    return 1 if moment_ms is None else max(1, -(-(now_ms - moment_ms) // 60_000))
 
 
 def state_of(store: Store) -> StoreState:
@@ -42,4 +48,10 @@ def state_of(store: Store) -> StoreState:
         oldest_ms=min((one.oldest_ms for one in all_ if one.oldest_ms is not None), default=None),
         refused=sum(one.refused for one in all_),
         full=store.is_full,
+        is_server=True,
     )
+
+
+def is_spooling_to(store: Store) -> bool:
+    """Whether readings wait in the spool before the store has them."""
+    return isinstance(store, SpooledStore) and store.is_spooling

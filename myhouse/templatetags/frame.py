@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,9 @@ from django.urls import NoReverseMatch, reverse
 from django.utils.translation import gettext_lazy as _
 
 from myhouse.selectors.notices import notices_unread
+from telemetry.missing import is_missing
+from telemetry.selectors import store_state
+from telemetry.state import minutes_since
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
@@ -80,6 +84,20 @@ def bell(context: Context) -> dict[str, Any]:
     if user is None or not user.is_authenticated or not url:
         return {}
     return {"url": url, "unread": notices_unread(user=user)}
+
+
+@register.inclusion_tag("components/readings.html", takes_context=True)
+def readings_notice(context: Context) -> dict[str, Any]:
+    """Say to those signed in what of the readings cannot be shown yet; nothing while all can."""
+    user = getattr(context.get("request"), "user", None)
+    if user is None or not user.is_authenticated:
+        return {}
+    state = store_state()
+    if state.is_whole and not is_missing():
+        return {}
+    moments = [moment for moment in (state.oldest_ms, state.since_ms) if moment is not None]
+    minutes = minutes_since(min(moments, default=None), round(time.time() * 1000))
+    return {"told": True, "away": not state.reachable, "full": state.full, "minutes": minutes, "missing": is_missing()}
 
 
 @register.inclusion_tag("components/navigation.html", takes_context=True)

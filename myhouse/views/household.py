@@ -27,6 +27,7 @@ from myhouse.statistics.model import Span, UnableToReadSpan
 from myhouse.templatetags.frame import url_or_nothing
 from myhouse.views import drawing, figures, parts
 from myhouse.views.gate import household_open
+from telemetry.missing import is_missing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -106,7 +107,7 @@ def household(request: HttpRequest, household_id: uuid.UUID) -> HttpResponse:
         "day_url": reverse("energy-span", args=(one.pk, "day", day.key)),
         **_links(one.pk),
     }
-    return render(request, "myhouse/household.html", context)
+    return render(request, "myhouse/household.html", context | {"missing": is_missing()})
 
 
 def powers_of(flow: FlowNow) -> Powers:
@@ -182,7 +183,7 @@ def energy_span(request: HttpRequest, household_id: uuid.UUID, unit: str, start:
         "troubles": figures.troubles(answer, one),
         "exports": _exports(one.pk, span, answer.step),
     }
-    return render(request, "myhouse/energy.html", context)
+    return render(request, "myhouse/energy.html", context | {"missing": is_missing()})
 
 
 def _opener(household_id: uuid.UUID) -> Callable[[Span], str]:
