@@ -20,7 +20,7 @@ from marketplace.rules.lots import Stock, Use, lots_use
 from marketplace.selectors.alternatives import Alternatives
 from marketplace.services.ledger import Movement, accounts_of_household, issuing_account, ledger_write
 from marketplace.services.sellable import stored_deliver
-from marketplace.services.turns import all_served, turn_of
+from marketplace.services.turns import all_served, turn_of, waits_for_readings
 from myhouse.documents.atomic import after_commit, atomic
 from myhouse.documents.base import uuid7
 from myhouse.models import Community, Household
@@ -65,6 +65,7 @@ class _Meter:
         return -(-(utc_ms(moment) - int(self.quarters.starts_ms[0])) // QUARTER_MS)
 
 
+@waits_for_readings
 def claims_use(*, now: datetime, households: Iterable[uuid.UUID] | None = None) -> int:
     """Use lots up against what the meters have counted since; returns how many allocations were written.
 

@@ -16,6 +16,7 @@ from django.db.models import BigIntegerField, Case, F, Value, When
 from marketplace.models import SellableEnergy
 from marketplace.models.offers import NOW_SLOT
 from marketplace.rules.forecast import DAYS, FRESH_FOR, QUARTERS_PER_DAY, battery_content, expected_surplus
+from marketplace.services.turns import waits_for_readings
 from myhouse.documents.atomic import atomic
 from myhouse.documents.rows import row_change, rows_insert
 from myhouse.models import CommunityMembership, Household
@@ -41,6 +42,7 @@ def sellable_refresh(*, household: Household, now: datetime) -> None:
     slots_refresh(household_ids=[household.pk], now=now)
 
 
+@waits_for_readings
 def sellable_refresh_all(*, now: datetime) -> int:
     """Refresh every member household with a battery or production; returns how many got a new forecast.
 

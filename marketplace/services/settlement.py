@@ -25,7 +25,7 @@ from marketplace.services.ledger import (
     settle_movements,
 )
 from marketplace.services.sides import lots_of, trade_news, trade_tell
-from marketplace.services.turns import all_served, turn_of
+from marketplace.services.turns import all_served, turn_of, waits_for_readings
 from myhouse import formatting
 from myhouse.documents.atomic import atomic
 from myhouse.documents.services import SYSTEM, audit_record
@@ -54,6 +54,7 @@ class _Metered:
         return (utc_ms(moment) - int(self.quarters.starts_ms[0])) // QUARTER_MS
 
 
+@waits_for_readings
 def windows_settle(*, now: datetime, limit: int = LIMIT) -> int:
     """Settle trades whose window is over and metered; returns how many. The rest waits, or follows in the next run.
 

@@ -13,6 +13,7 @@ from django.utils.translation import gettext_noop
 
 from myhouse.models import PrivacyJob
 from myhouse.privacy import services
+from telemetry.errors import StoreUnavailableError
 
 logger = logging.getLogger(__name__)
 _LOCKED_FOR_S = 60
@@ -35,6 +36,9 @@ def privacy_work(job_id: str) -> None:
         services.job_work(job=job, now=timezone.now(), progress=alive)
     except SoftTimeLimitExceeded:
         logger.warning("request %s took too long and is begun again", job_id)
+    except StoreUnavailableError as error:
+        # Given out again each minute, until the time series are there.
+        logger.warning("request %s waits: %s", job_id, error)
     except Exception:
         # An erasure that has begun is never given up: it is tried again. An export can be asked for again.
         if job.kind == "export":

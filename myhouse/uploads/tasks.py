@@ -14,10 +14,12 @@ from django.utils.translation import gettext_noop
 
 from myhouse.models import Upload
 from myhouse.uploads import services
+from telemetry.errors import StoreUnavailableError
 
 logger = logging.getLogger(__name__)
 _LOCKED_FOR_S = 60
 _LONGEST_S = 600
+_STORE_AWAY_S = 60
 
 
 @shared_task(
@@ -39,6 +41,9 @@ def upload_import(self: Any, upload_id: str) -> None:
     except SoftTimeLimitExceeded:
         reason = gettext_noop("The import took too long. Split the file by year and import the parts.")
         services.upload_fail(upload=upload, reason=reason, now=timezone.now())
+    except StoreUnavailableError as error:
+        logger.warning("import of upload %s waits: %s", upload_id, error)
+        raise self.retry(countdown=_STORE_AWAY_S, max_retries=None) from error
     except Exception:
         logger.exception("import of upload %s failed", upload_id)
         reason = gettext_noop("Something broke on our side while the file was read. Try again; nothing is lost.")
