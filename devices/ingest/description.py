@@ -39,6 +39,9 @@ class Accepted(serializers.Serializer[Any]):
     accepted = serializers.IntegerField()
     ignored = Ignored(many=True, help_text="Points that are not bound; the first hundred.")
     ignored_count = serializers.IntegerField(required=False, help_text="How many there are, where they are more.")
+    spooled = serializers.BooleanField(
+        required=False, help_text="With 202: they are kept safely and can be read once the time-series store is back."
+    )
     quarantined = serializers.IntegerField(required=False, help_text="Beyond what the connection can carry.")
 
 
@@ -79,13 +82,14 @@ class PacketsView(_IngestView):
         auth=KEY,
         parameters=[PACKED],
         request={"application/json": _PACKETS, "application/x-ndjson": {"type": "string"}},
-        responses=Accepted,
+        responses={200: Accepted, 202: Accepted},
         summary="Hand in DataPackets",
     )
     def post(self, request: Request) -> None:
         """Take one packet, a JSON list of them, or one per line.
 
-        200 means durable. The same readings again change nothing; if one cannot be accepted, none is stored.
+        200 means durable, 202 durable and not to be read yet. The same readings again
+        change nothing; if one cannot be accepted, none is stored.
         """
 
 
@@ -98,13 +102,14 @@ class ColumnsView(_IngestView):
         auth=KEY,
         parameters=[PACKED],
         request={"application/json": schema_of(Columns)},
-        responses=Accepted,
+        responses={200: Accepted, 202: Accepted},
         summary="Hand in readings in columns",
     )
     def post(self, request: Request) -> None:
         """Take readings of many series in bulk: values with `times` in ms, or with `start` and `step`.
 
-        200 means durable. The same readings again change nothing; if one cannot be accepted, none is stored.
+        200 means durable, 202 durable and not to be read yet. The same readings again
+        change nothing; if one cannot be accepted, none is stored.
         """
 
 
@@ -117,11 +122,11 @@ class TelegramView(_IngestView):
         auth=KEY,
         parameters=[PACKED],
         request={"text/plain": {"type": "string"}},
-        responses=Accepted,
+        responses={200: Accepted, 202: Accepted},
         summary="Hand in a P1 telegram",
     )
     def post(self, request: Request) -> None:
-        """Take one telegram of a smart meter as it comes, CRC included. 200 means durable."""
+        """Take one telegram of a smart meter as it comes, CRC included; 200 and 202 mean durable."""
 
 
 # The schema is made from the class a view names here.

@@ -29,6 +29,7 @@ from devices.services.channels import channel_open
 from myhouse.errors import FieldError
 from telemetry.errors import StoreBusyError, StoreUnavailableError, UnableToWrite
 from telemetry.model import DAY_MS
+from telemetry.selectors import is_spooling
 from telemetry.services import history_write, readings_write_async
 
 INLINE_BYTES = 524_288
@@ -67,7 +68,7 @@ async def telegram(request: HttpRequest) -> HttpResponse:
 
 
 async def _answer(request: HttpRequest, limit: int, read: Read) -> HttpResponse:
-    """Answer 200 once every reading is durable, or a refusal when none was stored."""
+    """Answer 200 once every reading is durable (202: in the spool), or a refusal when none was stored."""
     now_ms = time.time_ns() // 1_000_000
     if request.method != "POST":
         return Refusal(405, _("Send readings with POST.")).response()
@@ -88,7 +89,10 @@ async def _answer(request: HttpRequest, limit: int, read: Read) -> HttpResponse:
         answer["ignored_count"] = len(reading.ignored)
     if accepted < len(reading.found):
         answer["quarantined"] = len(reading.found) - accepted
-    return HttpResponse(msgspec.json.encode(answer), content_type="application/json")
+    spooling = is_spooling()
+    if spooling:
+        answer["spooled"] = True
+    return HttpResponse(msgspec.json.encode(answer), status=202 if spooling else 200, content_type="application/json")
 
 
 def told(one: FieldError) -> dict[str, str]:
