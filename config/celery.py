@@ -11,6 +11,10 @@ from typing import Any
 
 from celery import Celery, signals
 
+from config.queues import QUEUES
+
+__all__ = ["APPS_WITH_TASKS", "QUEUES", "app", "beat_schedule"]
+
 logger = logging.getLogger(__name__)
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
@@ -19,7 +23,6 @@ app = Celery("myhouse")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 
-QUEUES = ("default", "polling", "market", "electricity", "water", "heat", "weather", "pv")
 APPS_WITH_TASKS = ("config", "telemetry", "myhouse", "devices", "marketplace")
 
 
@@ -55,6 +58,33 @@ def _failure_keep(
         )
     except Exception:
         logger.exception("The failure of %s could not be written down.", sender.name)
+
+
+@signals.task_unknown.connect
+def _unknown_keep(message: Any = None, exc: BaseException | None = None, name: str = "", **_: Any) -> None:
+    """Write a task down that this version does not know; a newer one may, when it is started again."""
+    from config.consumer import poison_record, queue_of, raw_text
+
+    args, kwargs, _embedded = message.payload
+    error = f"no task of this name is known here: {exc}"
+    poison_record(
+        kind="unknown",
+        name=name,
+        queue=queue_of(message),
+        error=error,
+        body=raw_text(message),
+        args=args,
+        kwargs=kwargs,
+    )
+
+
+@signals.task_rejected.connect
+def _rejected_keep(message: Any = None, exc: BaseException | None = None, **_: Any) -> None:
+    """Write a message down that is none of a task."""
+    from config.consumer import poison_record, queue_of, raw_text
+
+    error = exc or "it is not a task"
+    poison_record(kind="unreadable", name="?", queue=queue_of(message), error=error, body=raw_text(message))
 
 
 def beat_schedule() -> dict[str, dict[str, Any]]:

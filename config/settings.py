@@ -7,7 +7,7 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
-from config import operators
+from config import broker, operators, queues
 from config.databases import databases, installed_apps, migration_modules
 from config.environment import BASE_DIR, environment_read
 from config.logs import logging_configuration
@@ -94,39 +94,43 @@ TELEMETRY_STORES = {
 }
 TELEMETRY_URL = ENVIRONMENT.telemetry_url
 
-REDIS_URL = ENVIRONMENT.redis_url
+REDIS_URL = broker.redis_url_check(ENVIRONMENT.redis_url)
 CACHES = {
     "default": {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
         "LOCATION": REDIS_URL,
         "KEY_PREFIX": "myhouse",
+        "OPTIONS": broker.client_options(),
     }
 }
 CHANNEL_LAYERS = {
     "default": {
         "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
-        "CONFIG": {"hosts": [REDIS_URL]},
+        "CONFIG": {"hosts": [{"address": REDIS_URL, **broker.channel_options(REDIS_URL)}]},
     }
 }
 
-# Celery speaks of a Unix socket as redis+socket://.
-CELERY_BROKER_URL = (
-    "redis+socket://" + REDIS_URL.removeprefix("unix://") if REDIS_URL.startswith("unix://") else REDIS_URL
-)
+TASK_VISIBILITY_S = ENVIRONMENT.task_visibility_s
+CELERY_BROKER_URL = broker.celery_url(REDIS_URL)
+CELERY_BROKER_USE_SSL = broker.celery_tls(REDIS_URL)
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
-CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 60}
+# A worker that loses the broker lets its tasks end; they may be done a second time, which each of them bears.
+CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
+CELERY_BROKER_TRANSPORT_OPTIONS = broker.celery_transport(TASK_VISIBILITY_S)
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
-CELERY_TASK_DEFAULT_QUEUE = "default"
+# For ever: a worker that gave up would have to be started again by hand.
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None
+CELERY_TASK_DEFAULT_QUEUE = queues.DEFAULT
+CELERY_TASK_ROUTES = "config.queues.route"
 CELERY_TIMEZONE = "UTC"
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
-# Below the visibility timeout, or a slow task would be given out a second time. (A pool of threads cannot
-# interrupt a task: there each task bounds itself.)
+# A pool of threads cannot interrupt a task: there each task bounds itself, and the worker says meanwhile that it
+# lives (config/consumer.py), so that a slow one is not given out a second time.
 CELERY_TASK_SOFT_TIME_LIMIT = 45
 CELERY_TASK_TIME_LIMIT = 55
 CELERY_BEAT_SCHEDULER = "config.beat.Scheduler"
-CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "run" / "beat-schedule")
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.ScryptPasswordHasher"]
 AUTH_PASSWORD_VALIDATORS = [

@@ -17,7 +17,7 @@ BEAT: dict[str, dict[str, Any]] = {
     "demo-market-step": {
         "task": "config.demo_market_step",
         "schedule": 60.0,
-        "options": {"expires": 50.0, "queue": "market"},
+        "options": {"expires": 50.0},
     },
 }
 

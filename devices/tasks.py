@@ -17,6 +17,7 @@ from devices.polling.loop import DEVICE_S, PollLoop
 from devices.polling.schedule import due_claim, locks_take, schedule_ensure
 from devices.selectors import PollPlan, devices_sending, poll_plans
 from devices.state import registry_version
+from myhouse.models.metering import PointRole
 
 CLAIM_AT_MOST = 2_000
 DEVICES_PER_TASK = 100
@@ -27,12 +28,12 @@ BEAT: dict[str, dict[str, Any]] = {
     "devices-polls-dispatch": {
         "task": "devices.tasks.polls_dispatch",
         "schedule": 1.0,
-        "options": {"queue": "polling", "expires": 1.0},
+        "options": {"expires": 1.0},
     },
     "devices-silence-review": {
         "task": "devices.tasks.silence_look",
         "schedule": 10.0,
-        "options": {"queue": "polling", "expires": 10.0},
+        "options": {"expires": 10.0},
     },
 }
 
@@ -54,15 +55,24 @@ def polls_dispatch() -> int:
         # Without Redis there is no next task either; the schedule is made again when it is back.
         logger.warning("Nothing is polled while Redis is away: %s", error)
         return 0
-    for start in range(0, len(due), DEVICES_PER_TASK):
-        devices_poll.apply_async(
-            kwargs={"device_ids": due[start : start + DEVICES_PER_TASK]}, queue="polling", expires=DEVICE_S
-        )
+    for resource, device_ids in _by_resource(due).items():
+        for start in range(0, len(device_ids), DEVICES_PER_TASK):
+            portion = device_ids[start : start + DEVICES_PER_TASK]
+            devices_poll.apply_async(kwargs={"device_ids": portion, "resource": resource}, expires=DEVICE_S)
     return len(due)
 
 
+def _by_resource(device_ids: list[str]) -> dict[str, list[str]]:
+    """Sort devices by what they measure: each resource has a queue, and may have workers, of its own."""
+    found: dict[str, list[str]] = {}
+    for device_id, plan in plans_current([uuid.UUID(hex=one) for one in device_ids]).items():
+        resource = "pv" if plan.role == PointRole.PRODUCTION else "electricity"
+        found.setdefault(resource, []).append(device_id.hex)
+    return found
+
+
 @shared_task(name="devices.tasks.devices_poll")
-def devices_poll(*, device_ids: list[str]) -> int:
+def devices_poll(*, device_ids: list[str], resource: str = "") -> int:
     """Begin to poll devices on this worker's loop; does not wait for them, so a dead one delays nobody."""
     plans = plans_current([uuid.UUID(hex=one) for one in device_ids])
     token = uuid.uuid4().hex

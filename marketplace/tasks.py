@@ -50,7 +50,7 @@ def ledger_prove() -> bool:
 
 def _each_minute(task: str) -> dict[str, Any]:
     # A run that waited for its successor is not needed any more.
-    return {"task": task, "schedule": _EVERY_S, "options": {"queue": "market", "expires": _EVERY_S}}
+    return {"task": task, "schedule": _EVERY_S, "options": {"expires": _EVERY_S}}
 
 
 BEAT: dict[str, dict[str, Any]] = {

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-from pathlib import Path
+from datetime import UTC, datetime, timedelta
 
+import redis
 from celery import Celery
 from celery.schedules import schedule
+from django.conf import settings
 
 from config import celery as project
 from config.beat import Scheduler
+from config.queues import QUEUES, queue_of
 
 
 def test_every_scheduled_task_exists() -> None:
@@ -21,35 +23,59 @@ def test_every_scheduled_task_exists() -> None:
 
 
 def test_every_scheduled_task_goes_to_a_queue_that_is_read() -> None:
-    queues = {entry.get("options", {}).get("queue", "default") for entry in project.beat_schedule().values()}
+    entries = project.beat_schedule().values()
 
-    assert queues <= set(project.QUEUES)
+    assert not [entry for entry in entries if "queue" in entry.get("options", {})]
+    assert {queue_of(entry["task"]) for entry in entries} <= set(QUEUES)
 
 
-def small_scheduler(folder: Path) -> Scheduler:
+def small_scheduler() -> Scheduler:
     app = Celery("small", set_as_current=False)
     app.conf.beat_schedule = {"tidy": {"task": "tidy", "schedule": schedule(timedelta(minutes=1))}}
-    return Scheduler(app=app, schedule_filename=str(folder / "beat"))
+    return Scheduler(app=app)
 
 
-def test_an_entry_that_ran_in_the_future_is_due_again_soon(tmp_path: Path) -> None:
-    before = small_scheduler(tmp_path)
-    before.schedule["tidy"].last_run_at += timedelta(hours=5)
-    before.close()
+def ran_before(ago: timedelta) -> None:
+    with redis.Redis.from_url(settings.REDIS_URL) as client:
+        client.hset("beat:ran", "tidy", str((datetime.now(UTC) - ago).timestamp()))
 
-    after = small_scheduler(tmp_path)
-    due_in = after.schedule["tidy"].is_due().next
 
-    assert due_in <= 60
+def test_an_entry_that_ran_in_the_future_is_due_again_soon() -> None:
+    ran_before(timedelta(hours=-5))
+    after = small_scheduler()
+
+    after.tick()
+
+    assert after.schedule["tidy"].is_due().next <= 60
     after.close()
 
 
-def test_what_ran_before_a_restart_is_remembered(tmp_path: Path) -> None:
-    before = small_scheduler(tmp_path)
-    ran = before.schedule["tidy"].last_run_at = before.schedule["tidy"].default_now() - timedelta(seconds=40)
-    before.close()
+def test_what_another_clock_started_is_remembered() -> None:
+    ran_before(timedelta(seconds=40))
+    after = small_scheduler()
 
-    after = small_scheduler(tmp_path)
+    after.tick()
 
-    assert after.schedule["tidy"].last_run_at == ran
+    assert 15 < after.schedule["tidy"].is_due().next <= 20
     after.close()
+
+
+def test_only_one_clock_starts_anything_and_a_closed_one_makes_room_at_once() -> None:
+    first, second = small_scheduler(), small_scheduler()
+
+    first.tick()
+    second.tick()
+    assert (first.lease.held, second.lease.held) == (True, False)
+    first.close()
+    second.tick()
+
+    assert (first.lease.held, second.lease.held) == (False, True)
+    second.close()
+
+
+def test_what_is_due_is_left_alone_once_the_lease_ran_out() -> None:
+    late = small_scheduler()
+
+    late.apply_entry(late.schedule["tidy"])
+
+    assert late.lease.ran() == {}

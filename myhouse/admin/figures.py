@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from myhouse.documents.base import FOREVER
 from myhouse.formatting import number
 from myhouse.models import FailedTask, Household, Membership, OutboxMessage, PrivacyJob, Upload
+from myhouse.models.failures import FailureKind
 from myhouse.panels import Figure, Overview
 from myhouse.selectors.staff import StaffScope
 
@@ -70,7 +71,10 @@ def system_overview(*, scope: StaffScope, now: datetime) -> Overview | None:
         given_up=Count("pk", filter=Q(sent_at=FOREVER, due_at=FOREVER)),
         sent=Count("pk", filter=Q(sent_at__gt=now - _DAY, sent_at__lt=FOREVER)),
     )
-    tasks = FailedTask.objects.filter(settled_at=FOREVER).count()
+    failed = FailedTask.objects.filter(settled_at=FOREVER).aggregate(
+        all=Count("pk"), aside=Count("pk", filter=~Q(kind=FailureKind.RAISED))
+    )
+    tasks, aside = failed["all"], failed["aside"]
     privacy = PrivacyJob.objects.filter(state__in=["requested", "running"]).count()
     stuck = mail["failed"] + mail["given_up"]
     figures = [
@@ -79,7 +83,9 @@ def system_overview(*, scope: StaffScope, now: datetime) -> Overview | None:
             count_text(tasks),
             list_url("myhouse_failedtask", open="yes"),
             tone="bad" if tasks else "good",
-            note="" if tasks else _("nothing failed"),
+            note=_("%(count)s set aside as poison") % {"count": count_text(aside)}
+            if aside
+            else ("" if tasks else _("nothing failed")),
         ),
         Figure(
             _("Unsent messages"),

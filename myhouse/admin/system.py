@@ -217,11 +217,11 @@ def _is_open(failure: FailedTask) -> bool:
 
 @admin.register(FailedTask)
 class FailedTaskAdmin(DecidingAdmin):
-    """Background work that broke; for the operator."""
+    """Background work that broke and messages that were set aside; for the operator."""
 
     titles = (_("Failed task"), _("Failed tasks"))
-    list_display = ("name", "error", "times", "at", "outcome", "settled_at")
-    list_filter = (open_filter("settled_at", _("State"), (_("Open"), _("Settled"))), "at")
+    list_display = ("name", "kind", "queue", "error", "times", "first_at", "at", "outcome", "settled_at")
+    list_filter = (open_filter("settled_at", _("State"), (_("Open"), _("Settled"))), "kind", "at")
     search_fields = ("name",)
     hidden = ("fingerprint",)
     ordering = ("-at",)

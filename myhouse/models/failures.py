@@ -16,13 +16,25 @@ class FailureOutcome(models.TextChoices):
     DISMISSED = "dismissed", _("Dismissed")
 
 
-class FailedTask(Document):
-    """A task that raised an error; the same task failing again raises `times` while it is open."""
+class FailureKind(models.TextChoices):
+    """Why a task or message was set aside."""
 
+    RAISED = "raised", _("Raised an error")
+    UNKNOWN = "unknown", _("Unknown task")
+    UNREADABLE = "unreadable", _("Unreadable message")
+    DEADLY = "deadly", _("Its worker died")
+
+
+class FailedTask(Document):
+    """A task that raised an error, or a message set aside; the same one again raises `times` while it is open."""
+
+    kind = models.CharField(max_length=10, choices=FailureKind, default=FailureKind.RAISED)
     name = models.CharField(max_length=120)
+    queue = models.CharField(max_length=40, blank=True, default="")
     fingerprint = models.CharField(max_length=64, help_text="Of name and arguments: what counts as the same task.")
     arguments = models.JSONField(default=dict, help_text='{"args": […], "kwargs": {…}}, as far as they may be kept.')
     repeatable = models.BooleanField(default=True, help_text="The arguments are kept whole: it can be started again.")
+    body = models.TextField(blank=True, default="", help_text="The message as it stood in the queue, if it is kept.")
     error = models.CharField(max_length=300)
     traceback = models.TextField(blank=True, default="")
     times = models.PositiveIntegerField(default=1)

@@ -61,6 +61,7 @@ TEXTS: list[tuple[type[Model], str]] = [
     (Notice, "text"),
     (Household, "suspended_reason"),
     (FailedTask, "arguments"),
+    (FailedTask, "body"),
     (FailedTask, "error"),
     (FailedTask, "traceback"),
     (LogEntry, "object_repr"),

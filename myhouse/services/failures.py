@@ -1,4 +1,4 @@
-"""Background tasks that failed: written down, started again or dismissed by an operator, forgotten in time."""
+"""Background tasks that failed and messages that were set aside: written down, started again or dismissed."""
 
 from __future__ import annotations
 
@@ -8,22 +8,28 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+import redis
 from celery import current_app
+from django.conf import settings
 from django.db import IntegrityError
 from django.db.models import F
 from django.utils.translation import gettext as _
 from kombu.exceptions import KombuError, OperationalError
+from redis import RedisError
 
 from myhouse.documents.atomic import atomic
 from myhouse.documents.base import FOREVER
 from myhouse.documents.services import Actor, audit_record
 from myhouse.errors import Busy, Kind, UnableTo
 from myhouse.models import FailedTask
-from myhouse.models.failures import FailureOutcome
+from myhouse.models.failures import FailureKind, FailureOutcome
 
 ARGUMENTS_LENGTH = 4_000
 ERROR_LENGTH = 300
 TRACEBACK_LENGTH = 8_000
+BODY_LENGTH = 8_000
+# Of more than so many the oldest are forgotten.
+KEPT_AT_MOST = 5_000
 KEPT = timedelta(days=30)
 # Words in the name of an argument whose value nobody may read later.
 _SECRET_WORDS = ("password", "secret", "token", "key", "authorization", "cookie", "body", "payload")
@@ -43,13 +49,28 @@ def failure_record(
     error: BaseException,
     traceback: str,
     now: datetime,
+    kind: str = FailureKind.RAISED,
+    queue: str = "",
+    body: str = "",
 ) -> None:
-    """Write down that a task failed; the same one failing again counts up while nobody has settled it."""
+    """Write down that a task failed; the same one failing again counts up while nobody has settled it.
+
+    `body` is the message as it stood in the queue: it is what starts an unreadable one again.
+    """
     arguments = {"args": list(args), "kwargs": dict(kwargs)}
-    fingerprint = hashlib.sha256(f"{name} {_text(arguments)}".encode()).hexdigest()
     kept, whole = _bounded(arguments)
+    about = _text(arguments)
+    if kind == FailureKind.UNREADABLE:
+        about, whole = body, len(body) <= BODY_LENGTH
+    elif kind != FailureKind.RAISED:
+        about = f"{kind} {about}"
+    fingerprint = hashlib.sha256(f"{name} {about}".encode()).hexdigest()
     said = f"{type(error).__name__}: {error}"[:ERROR_LENGTH]
     failure = FailedTask(
+        kind=kind,
+        queue=queue[:40],
+        # What may not be kept of the arguments is not kept of the message either.
+        body=body[:BODY_LENGTH] if whole or kind == FailureKind.UNREADABLE else "",
         name=name[:120],
         fingerprint=fingerprint,
         arguments=kept,
@@ -78,14 +99,8 @@ def failure_retry(*, failure: FailedTask, actor: Actor, now: datetime) -> Failed
     _settle(failure=failure, outcome=FailureOutcome.RETRIED, action="task.retry", actor=actor, now=now)
     try:
         # Within the transaction: what no broker takes is not marked as started.
-        current_app.send_task(
-            failure.name,
-            args=failure.arguments.get("args", []),
-            kwargs=failure.arguments.get("kwargs", {}),
-            retry=False,
-            ignore_result=True,
-        )
-    except (KombuError, OperationalError, OSError) as error:
+        _send(failure)
+    except (KombuError, OperationalError, RedisError, OSError) as error:
         raise Busy(_("The tasks' broker does not answer. Try again shortly."), retry_after_s=10) from error
     return failure
 
@@ -98,8 +113,29 @@ def failure_dismiss(*, failure: FailedTask, actor: Actor, now: datetime) -> Fail
 
 
 def failures_tidy(*, now: datetime) -> int:
-    """Delete the failures of long ago."""
-    return FailedTask.objects.filter(at__lt=now - KEPT).delete()[0]
+    """Delete the failures of long ago, and the oldest of too many."""
+    return FailedTask.objects.filter(at__lt=now - KEPT).delete()[0] + _bound(KEPT_AT_MOST)
+
+
+def _send(failure: FailedTask) -> None:
+    if failure.kind == FailureKind.UNREADABLE:
+        # As it came, to the end of its queue: this version, or another one's worker, may be able to read it.
+        with redis.Redis.from_url(settings.REDIS_URL, socket_timeout=1, socket_connect_timeout=1) as client:
+            client.lpush(failure.queue, failure.body)
+        return
+    current_app.send_task(
+        failure.name,
+        args=failure.arguments.get("args", []),
+        kwargs=failure.arguments.get("kwargs", {}),
+        retry=False,
+        ignore_result=True,
+    )
+
+
+def _bound(at_most: int) -> int:
+    """Delete all but the newest."""
+    oldest = FailedTask.objects.order_by("-at").values_list("at", flat=True)[at_most : at_most + 1].first()
+    return 0 if oldest is None else FailedTask.objects.filter(at__lte=oldest).delete()[0]
 
 
 def _settle(*, failure: FailedTask, outcome: FailureOutcome, action: str, actor: Actor, now: datetime) -> None:
@@ -107,7 +143,9 @@ def _settle(*, failure: FailedTask, outcome: FailureOutcome, action: str, actor:
     if changed != 1:
         raise UnableToSettleFailure(_("This failure is settled already."))
     failure.settled_at, failure.outcome = now, outcome
-    audit_record(actor=actor, action=action, now=now, subject=failure, details={"task": failure.name})
+    audit_record(
+        actor=actor, action=action, now=now, subject=failure, details={"task": failure.name, "kind": failure.kind}
+    )
 
 
 def _count_up(failure: FailedTask) -> bool:
@@ -118,8 +156,15 @@ def _count_up(failure: FailedTask) -> bool:
     )
 
 
-@atomic
 def _insert(failure: FailedTask) -> None:
+    _insert_one(failure)
+    # A flood of poison is bounded when it comes, not an hour later; a little above, so that this is rarely work.
+    if FailedTask.objects.count() > KEPT_AT_MOST + KEPT_AT_MOST // 10:
+        _bound(KEPT_AT_MOST)
+
+
+@atomic
+def _insert_one(failure: FailedTask) -> None:
     failure.save(force_insert=True)
 
 
