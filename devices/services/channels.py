@@ -13,7 +13,7 @@ from devices.drivers import Model, Reading, readings_at
 from devices.errors import UnableToBindChannel
 from devices.models import Device, DeviceChannel
 from devices.state import registry_changed
-from myhouse.documents.atomic import after_commit, atomic
+from myhouse.documents.atomic import after_commit, atomic, guard
 from myhouse.documents.base import FOREVER
 from myhouse.documents.services import Actor, audit_record
 from myhouse.models import Measurement, MeteringPoint
@@ -130,6 +130,7 @@ def _bind(*, device: Device, binding: Binding, starts_at: datetime) -> DeviceCha
         raise UnableToBindChannel(
             _("Choose a metering point of the device's own household."), field=f"bindings.{binding.name}"
         )
+    guard("measured", point.pk)
     running = (
         Measurement.objects.filter(metering_point_id=point.pk, quantity=binding.quantity, ends_at=FOREVER)
         .order_by("-starts_at")

@@ -12,7 +12,7 @@ from devices.errors import UnableToChangeKey
 from devices.models import Device, DeviceKey, KeySlot
 from devices.services.registry import device_community_id
 from devices.state import registry_changed
-from myhouse.documents.atomic import after_commit, atomic
+from myhouse.documents.atomic import after_commit, atomic, guard
 from myhouse.documents.base import FOREVER
 from myhouse.documents.services import Actor, audit_record
 
@@ -27,6 +27,7 @@ def key_digest(secret: str) -> str:
 @atomic
 def device_key_issue(*, device: Device, slot: str, actor: Actor, now: datetime) -> tuple[DeviceKey, str]:
     """Issue the key of an empty slot; the secret is returned once and never again."""
+    guard("keys", device.pk)
     if DeviceKey.objects.filter(device_id=device.pk, slot=slot, revoked_at=FOREVER).exists():
         raise UnableToChangeKey(
             _("This slot already holds a key: rotate the keys, or revoke this one first."), field="slot"
@@ -37,6 +38,7 @@ def device_key_issue(*, device: Device, slot: str, actor: Actor, now: datetime) 
 @atomic
 def device_key_rotate(*, device: Device, actor: Actor, now: datetime) -> tuple[DeviceKey, str]:
     """Issue a new key beside the newest one, which keeps working; an older third one is revoked."""
+    guard("keys", device.pk)
     held = list(DeviceKey.objects.filter(device_id=device.pk, revoked_at=FOREVER).order_by("created_at"))
     free = [slot for slot in KeySlot.values if slot not in {key.slot for key in held}]
     if free:

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from devices.errors import UnableToAnswerSwap
 from devices.models import DeviceChannel, SwapAnswer, SwapQuestion
 from devices.state import registry_changed
-from myhouse.documents.atomic import after_commit, atomic
+from myhouse.documents.atomic import after_commit, atomic, guard
 from myhouse.documents.base import FOREVER
 from myhouse.documents.services import Actor, audit_record
 from myhouse.models import Measurement, MeteringPoint
@@ -25,6 +25,7 @@ def swap_question_open(
     now: datetime,
 ) -> SwapQuestion | None:
     """Ask once: while a question about the channel is open, further steps back add none."""
+    guard("swap question", channel.pk)
     if SwapQuestion.objects.filter(channel_id=channel.pk, answered_at=FOREVER).exists():
         return None
     measurement = Measurement.objects.get(pk=channel.measurement_id)

@@ -20,7 +20,7 @@ from marketplace.services.ledger import (
     reservation_settle,
 )
 from myhouse import formatting
-from myhouse.documents.atomic import after_commit, atomic
+from myhouse.documents.atomic import after_commit, atomic, guard
 from myhouse.documents.services import Actor, audit_record
 from myhouse.errors import Kind, UnableTo
 from myhouse.models import Community, Household
@@ -132,6 +132,7 @@ def cash_cancel(*, order: CashOrder, actor: Actor, now: datetime) -> CashOrder:
 
 def _order_check(household: Household, amount_uct: int, note: str, now: datetime) -> Community:
     """Return the community whose ledger it is, or refuse."""
+    guard("cash orders", household.pk)
     household_require_active(household)
     community = community_of(household=household, now=now)
     if community is None:

@@ -29,7 +29,7 @@ from marketplace.services.sellable import (
     stored_refresh,
 )
 from myhouse import formatting
-from myhouse.documents.atomic import after_commit, atomic
+from myhouse.documents.atomic import after_commit, atomic, guard
 from myhouse.documents.base import FOREVER
 from myhouse.documents.services import SYSTEM, Actor, audit_record
 from myhouse.errors import Kind, NotFound, UnableTo
@@ -175,6 +175,7 @@ def offer_withdraw_by_operator(*, offer_id: uuid.UUID, reason: str, actor: Actor
 
 def offers_withdraw_of(*, household: Household, actor: Actor, now: datetime) -> int:
     """Withdraw all open offers of a household, as when it is suspended; inside the caller's transaction."""
+    guard("offers", household.pk)
     offers = list(Offer.objects.filter(seller_id=household.pk, state=OfferState.OPEN))
     for offer in offers:
         _withdrawn(offer, actor, now)
@@ -280,6 +281,7 @@ def _create(offer: Offer, actor: Actor, now: datetime) -> Offer:
 
 def _reserve(offer: Offer, energy_wh: int, now: datetime) -> list[list[int]]:
     """Reserve what is offered: battery content, or each slot's part of a window's expected surplus."""
+    guard("offers", offer.seller_id)
     if offer.kind == OfferKind.STORED:
         if not stored_offer(household_id=offer.seller_id, energy_wh=energy_wh, now=now):
             _refuse_stored(offer)

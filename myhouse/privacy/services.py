@@ -17,10 +17,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import override
 from kombu.exceptions import KombuError, OperationalError
 
-from myhouse.documents.atomic import after_commit, atomic
+from myhouse.documents.atomic import after_commit, atomic, guard
 from myhouse.documents.services import SYSTEM, Actor, audit_record
 from myhouse.errors import Kind, UnableTo
-from myhouse.models import Membership, PrivacyJob, User
+from myhouse.models import CommunityRole, Membership, PrivacyJob, User
 from myhouse.privacy.erasing import readings_steps, user_erase
 from myhouse.privacy.parts import (
     Person,
@@ -163,6 +163,7 @@ def _enqueue(job: PrivacyJob) -> None:
 
 def _keep(job: PrivacyJob, user: User, file: IO[bytes], now: datetime) -> None:
     """Put the archive where its owner can fetch it, and tell him."""
+    guard("privacy", user.pk)
     file.seek(0)
     path = default_storage.save(f"privacy/{job.pk.hex}.zip", File(file))
     try:
@@ -218,6 +219,12 @@ def _begun(job: PrivacyJob, user: User, now: datetime) -> Person:
     """Begin once: look again at what stands against it, end what would go on. From here on there is no way back."""
     person = person_of(user=user, now=now)
     if PrivacyJob.objects.filter(pk=job.pk, state="requested").update(state="running"):
+        # Of the last two owners, managers or operators only one goes.
+        guard("operators")
+        for stay in person.stays:
+            guard("members", stay.household.pk)
+        for community_id in CommunityRole.objects.filter(user_id=user.pk).values_list("community_id", flat=True):
+            guard("managers", community_id)
         _obstacles_check(person, now)
         parts_leave(person=person, actor=SYSTEM, now=now)
     return person

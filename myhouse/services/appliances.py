@@ -9,7 +9,7 @@ from datetime import datetime
 from django.utils.translation import gettext as _
 
 from myhouse.appliances_rules import TYPICAL
-from myhouse.documents.atomic import atomic
+from myhouse.documents.atomic import atomic, guard
 from myhouse.documents.services import Actor, audit_record
 from myhouse.errors import FieldError, UnableTo
 from myhouse.models import Appliance, Household, MeteringPoint
@@ -70,6 +70,7 @@ def own_appliance_add(
     metering_point: MeteringPoint | None = None,
 ) -> Appliance:
     """Add an appliance of the household's own with its rated power and typical use."""
+    guard("appliances", household.pk)
     appliance = Appliance(household=household, kind=ApplianceKind.OWN, created_at=now)
     if Appliance.objects.filter(household=household, kind=ApplianceKind.OWN).count() >= _OWN_AT_MOST:
         raise UnableToSaveAppliance(

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from django.utils.translation import gettext as _
 
-from myhouse.documents.atomic import atomic
+from myhouse.documents.atomic import atomic, guard
 from myhouse.documents.services import Actor, audit_record
 from myhouse.errors import FieldError, Kind, UnableTo
 from myhouse.models import Community, CommunityMembership, CommunityRole, Household, User
@@ -65,8 +65,8 @@ def community_manager_add(*, community: Community, user: User, actor: Actor, now
 @atomic
 def community_manager_remove(*, community: Community, user: User, actor: Actor, now: datetime) -> None:
     """Dismiss a manager, but never the last one."""
-    # Written first, so that two dismissals at once conflict instead of both finding the other one left.
-    Community.objects.filter(pk=community.pk).update(name=community.name)
+    # Or two dismissals at once would both find the other one left.
+    guard("managers", community.pk)
     roles = CommunityRole.objects.filter(community=community, role="manager")
     if not roles.filter(user=user).exists():
         raise UnableToChangeCommunity(_("This person does not manage the community."), field="user")
@@ -83,6 +83,7 @@ def household_join_community(
     *, household: Household, community: Community, starts_at: datetime, actor: Actor, now: datetime
 ) -> CommunityMembership:
     """Let a household belong to a community from `starts_at` on; it leaves its former one at that moment."""
+    guard("community of", household.pk)
     if household.currency != community.currency:
         raise UnableToJoinCommunity(
             _("The community counts in %(theirs)s and the household in %(ours)s. Change the household's currency.")

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from django.utils.translation import gettext as _
 
-from myhouse.documents.atomic import atomic
+from myhouse.documents.atomic import atomic, guard
 from myhouse.documents.base import FOREVER
 from myhouse.documents.services import Actor, audit_record
 from myhouse.errors import Kind, NotFound, UnableTo
@@ -69,6 +69,7 @@ def display_create(
 
     It works while this owner is one: who moves out takes no view into the home along.
     """
+    guard("displays", household.pk)
     name = " ".join(name.split())
     if not 1 <= len(name) <= 80:
         raise UnableToCreateDisplay(_("Say where the display hangs, in at most 80 characters."), field="name")

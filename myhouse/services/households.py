@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from django.db.models import F
 from django.utils.translation import gettext as _
 
-from myhouse.documents.atomic import atomic
+from myhouse.documents.atomic import atomic, guard
 from myhouse.documents.base import FOREVER
 from myhouse.documents.services import Actor, audit_record
 from myhouse.errors import FieldError, Kind, NotFound, UnableTo
@@ -124,6 +124,7 @@ def invitation_create(
     history_shared: bool = False,
 ) -> tuple[Invitation, str]:
     """Make a link that lets one person join; returns it with its secret, which is kept nowhere."""
+    guard("invitations", household.pk)
     if role not in Role.values:
         raise UnableToInvite(_("Choose a role: owner, viewer or supplier."), field="role")
     if actor.user_id is None:
@@ -272,6 +273,7 @@ def _checked_name(name: str, *, time_zone: str, currency: str) -> str:
 
 def _members_touch(household_id: uuid.UUID) -> None:
     """Write the household first, so that two changes of its members at once wait or conflict."""
+    guard("members", household_id)
     Household.objects.filter(pk=household_id).update(members_version=F("members_version") + 1)
 
 

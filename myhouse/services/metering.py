@@ -8,7 +8,7 @@ from typing import TypedDict
 
 from django.utils.translation import gettext as _
 
-from myhouse.documents.atomic import atomic
+from myhouse.documents.atomic import atomic, guard
 from myhouse.documents.base import FOREVER
 from myhouse.documents.services import Actor, audit_record
 from myhouse.errors import FieldError, Kind, NotFound, UnableTo
@@ -62,6 +62,7 @@ def metering_point_create(
     battery: BatteryTerms | None = None,
 ) -> MeteringPoint:
     """Add a place where energy is measured; a sub-meter may stand behind another point (its parent)."""
+    guard("points", household.pk)
     name = " ".join(name.split())
     errors = _point_errors(household=household, role=role, name=name, parent=parent, battery=battery)
     if errors:
@@ -89,6 +90,8 @@ def metering_point_rename(*, point: MeteringPoint, name: str, actor: Actor, now:
 @atomic
 def metering_point_remove(*, point: MeteringPoint, actor: Actor, now: datetime) -> None:
     """Remove a metering point at which nothing was ever measured."""
+    guard("points", point.household_id)
+    guard("measured", point.pk)
     if Measurement.objects.filter(metering_point=point).exists():
         raise UnableToMeasure(_("Something was measured here, and history stays. Rename the point instead."))
     if MeteringPoint.objects.filter(parent=point).exists():
@@ -128,6 +131,7 @@ def measurement_start(
 
     Without a `kind`: energies and volumes are registers (counters), all else instant values (gauges).
     """
+    guard("measured", metering_point.pk)
     if quantity not in Quantity.values:
         raise UnableToMeasure(_("There is no quantity “%(name)s”.") % {"name": quantity}, field="quantity")
     if ends_at <= starts_at:
@@ -168,6 +172,7 @@ def series_unit(*, quantity: str, kind: SeriesKind | None = None) -> str:
 @atomic
 def measurement_reach(*, measurement: Measurement, starts_at: datetime, ends_at: datetime) -> Measurement:
     """Let a measurement begin earlier or end later, where its point measured nothing else: history was handed in."""
+    guard("measured", measurement.metering_point_id)
     starts_at, ends_at = min(starts_at, measurement.starts_at), max(ends_at, measurement.ends_at)
     if (starts_at, ends_at) == (measurement.starts_at, measurement.ends_at):
         return measurement
@@ -211,6 +216,7 @@ def measurement_swap(
 @atomic
 def measurement_end(*, metering_point: MeteringPoint, quantity: str, at: datetime) -> Measurement:
     """End the running measurement of a quantity at `at`."""
+    guard("measured", metering_point.pk)
     running = (
         Measurement.objects.filter(metering_point=metering_point, quantity=quantity, ends_at__gt=at)
         .order_by("-starts_at")

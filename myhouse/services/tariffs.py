@@ -9,7 +9,7 @@ from typing import Any
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
-from myhouse.documents.atomic import atomic
+from myhouse.documents.atomic import atomic, guard
 from myhouse.documents.base import FOREVER_DATE
 from myhouse.documents.services import Actor, audit_record
 from myhouse.errors import FieldError, Kind, UnableTo
@@ -46,6 +46,7 @@ def contract_create(
     now: datetime,
 ) -> SupplierContract:
     """Add a contract that holds from `starts_on` until before `ends_on` (nothing: until further notice)."""
+    guard("contracts", household.pk)
     contract = SupplierContract(household=household, direction=direction, created_at=now, changed_at=now)
     _fill(contract, supplier_name, name, starts_on, ends_on)
     if SupplierContract.objects.filter(household_id=household.pk).count() >= CONTRACTS_AT_MOST:
@@ -70,6 +71,7 @@ def contract_change(
     version: int | None = None,
 ) -> SupplierContract:
     """Change a contract; `version` is the one the editor saw, so that nobody overwrites another's change unseen."""
+    guard("contracts", contract.household_id)
     current = SupplierContract.objects.get(pk=contract.pk)
     if version is not None and version != current.version:
         raise ContractsOverlapError(

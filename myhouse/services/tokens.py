@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from django.utils.translation import gettext as _
 
-from myhouse.documents.atomic import atomic
+from myhouse.documents.atomic import atomic, guard
 from myhouse.documents.services import Actor, audit_record
 from myhouse.errors import FieldError, Kind, NotFound, UnableTo
 from myhouse.models import AccessToken, Household, Membership, User
@@ -41,6 +41,7 @@ class UnableToIssueServiceToken(UnableTo):
 @atomic
 def token_issue(*, user: User, name: str, now: datetime) -> tuple[AccessToken, str]:
     """Give out a person's bearer token; returns it with its secret, which is kept nowhere."""
+    guard("tokens", user.pk)
     name = " ".join(name.split()) or "API"
     if len(name) > _NAME_AT_MOST:
         raise UnableToIssueToken(_("Choose a name of at most 80 characters."), field="name")
@@ -74,6 +75,7 @@ def service_token_issue(
     now: datetime,
 ) -> tuple[AccessToken, str]:
     """Let a service into one household with some rights, until a day; returns the token with its secret, once."""
+    guard("service tokens", household.pk)
     name, wanted = " ".join(name.split()), set(scopes)
     errors = _service_errors(name=name, scopes=wanted, expires_at=expires_at, now=now)
     if errors:
