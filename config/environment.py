@@ -26,6 +26,8 @@ class Environment:
     telemetry_url: str
     spool_dir: Path
     spool_max_mb: int
+    cold_url: str
+    cold_after_days: int
     redis_url: str
     task_visibility_s: int
     email_url: str
@@ -78,6 +80,9 @@ def environment_read() -> Environment:
         # Where readings wait while the time-series server is away: on what outlives the process and its machine.
         spool_dir=Path(env.str("SPOOL_DIR", str(var_dir / "spool"))).resolve(),
         spool_max_mb=env.int("SPOOL_MAX_MB", 1024),
+        # Nothing: no cold storage, every reading stays in the time-series store.
+        cold_url=env.str("COLD_URL", ""),
+        cold_after_days=env.int("COLD_AFTER_DAYS", 400),
         redis_url=redis_url,
         # After so long the tasks of a worker that died are given to another one.
         task_visibility_s=env.int("TASK_VISIBILITY_SECONDS", 60),

@@ -61,6 +61,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "config.errors.RefusalMiddleware",
+    "config.middleware.missing_readings_middleware",
 ]
 
 ROOT_URLCONF = "config.urls"
@@ -93,6 +94,10 @@ TELEMETRY_STORES = {
     "cassandra": "telemetry.stores.cassandra.CassandraBackend",
 }
 TELEMETRY_URL = ENVIRONMENT.telemetry_url
+SPOOL_DIR = ENVIRONMENT.spool_dir
+SPOOL_MAX_MB = ENVIRONMENT.spool_max_mb
+COLD_URL = ENVIRONMENT.cold_url
+COLD_AFTER_DAYS = ENVIRONMENT.cold_after_days
 
 REDIS_URL = broker.redis_url_check(ENVIRONMENT.redis_url)
 CACHES = {
@@ -271,6 +276,7 @@ OPERATOR_PANELS: list[str] = [
     "devices.overview.operator_panel",
     "myhouse.admin.figures.homes_overview",
     "myhouse.admin.figures.system_overview",
+    "myhouse.admin.series_store.series_store_overview",
 ]
 ENERGY_SOURCES = ["marketplace.sources.energy_sources"]
 HOUSEHOLD_LIFECYCLE = ["marketplace.lifecycle"]

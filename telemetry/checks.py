@@ -7,6 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, register
 
+from telemetry.cold.place import Place
 from telemetry.errors import TelemetryError
 from telemetry.process import backend_class
 
@@ -21,4 +22,10 @@ def check_store(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
         backend_class(url).check_url(url)
     except TelemetryError as error:
         return [Error(str(error), hint="Set TELEMETRY_URL, for example sqlite:////path/file.", id="telemetry.E002")]
+    cold = getattr(settings, "COLD_URL", "")
+    if cold:
+        try:
+            Place.of(cold)
+        except TelemetryError as error:
+            return [Error(str(error), hint="Set COLD_URL, for example file:///srv/cold.", id="telemetry.E003")]
     return []

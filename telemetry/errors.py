@@ -57,6 +57,10 @@ class StoreUnavailableError(TelemetryError):
     retry_after_s = 10
 
 
+class ColdUnavailableError(StoreUnavailableError):
+    """Archived days cannot be read or written: cold storage is away, or COLD_URL is not set; all other days can."""
+
+
 class StoreIncompatibleError(TelemetryError):
     """The file was written by a newer version, or is not a telemetry store at all; it was left untouched."""
 

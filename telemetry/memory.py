@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from collections.abc import Callable
 from typing import Generic, TypeVar
 
 from telemetry.codec import columns_decode
+from telemetry.errors import ColdUnavailableError
 from telemetry.model import Columns
+from telemetry.pointers import Pointer, pointer_decode
 
 Key = TypeVar("Key")
 Value = TypeVar("Value")
@@ -56,13 +59,24 @@ class Blocks:
 
     def __init__(self, limit_bytes: int = BLOCK_BYTES) -> None:
         self._memory: Memory[bytes, Columns] = Memory(limit_bytes)
+        self.cold: Callable[[Pointer], Columns] | None = None
+        """Who reads what was archived; nobody where COLD_URL is not set."""
 
     def decode(self, data: bytes) -> Columns:
         """The readings of a block; a block is known by its bytes, which never mean anything else."""
         found = self._memory.get(data)
         if found is None:
-            found = columns_decode(data)
+            pointer = pointer_decode(data)
+            found = columns_decode(data) if pointer is None else self._archived(pointer)
             for column in (found.times, found.values, found.quality):
                 column.setflags(write=False)
             self._memory.put(data, found, len(data) + 17 * len(found))
         return found
+
+    def _archived(self, pointer: Pointer) -> Columns:
+        if self.cold is None:
+            raise ColdUnavailableError(
+                f"Readings of {pointer.partition.year}-{pointer.partition.month:02d} were archived; "
+                "set COLD_URL to where they lie."
+            )
+        return self.cold(pointer)

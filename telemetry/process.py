@@ -10,6 +10,8 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.utils.module_loading import import_string
 
+from telemetry.cold.files import Files
+from telemetry.cold.place import Place
 from telemetry.errors import StoreConfigurationError
 from telemetry.store import Store
 from telemetry.stores.base import Backend
@@ -49,6 +51,13 @@ def store_current() -> Store:
 
 
 def _store_made(url: str) -> Store:
+    store = _store_hot(url)
+    if settings.COLD_URL:
+        store.cold_use(Files(Place.of(settings.COLD_URL)))
+    return store
+
+
+def _store_hot(url: str) -> Store:
     """A store that can be away gets a spool, in a folder of its own for each name of a store."""
     backend = backend_class(url)(url)
     if not backend.may_be_away:

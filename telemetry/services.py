@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from datetime import date, timedelta
 from uuid import UUID
 
+from telemetry.cold.archive import Archive, ArchiveResult
+from telemetry.errors import StoreConfigurationError
 from telemetry.live import live_forget
 from telemetry.model import Batch, SealResult, Series, WriteResult
 from telemetry.process import store_close, store_current
+
+_EPOCH = date(1970, 1, 1)
 
 
 def series_register(*, series: Series) -> Series:
@@ -56,6 +61,40 @@ def series_forget(*, series_id: UUID, start_ms: int | None = None, end_ms: int |
     erased = store_current().forget(series_id, start_ms, end_ms)
     live_forget([series_id])
     return erased
+
+
+def days_archive(
+    *,
+    before: date,
+    dry_run: bool = False,
+    seconds: float = float("inf"),
+    progress: Callable[[float], None] | None = None,
+) -> ArchiveResult:
+    """Move sealed days before this one (UTC) to COLD_URL and tidy its files; safe to interrupt and to run twice."""
+    return _archive().run((before - _EPOCH).days, dry=dry_run, seconds=seconds, progress=progress)
+
+
+def days_thaw(*, series_id: UUID, start_ms: int = 0, end_ms: int = 1 << 52) -> int:
+    """Bring a series' archived days of a range back into the store; returns how many."""
+    _archive()
+    return store_current().thaw(series_id, start_ms, end_ms)
+
+
+def _archive() -> Archive:
+    archive = store_current().archive
+    if archive is None:
+        raise StoreConfigurationError(
+            "There is no cold storage: set COLD_URL to file:///folder or s3://bucket/prefix."
+        )
+    return archive
+
+
+def archive_before(*, today: date, after_days: int) -> date:
+    """The day before which everything is archived by the regular run: whole months older than so many days.
+
+    A month is then one file per bucket of series, instead of thirty.
+    """
+    return (today - timedelta(days=after_days)).replace(day=1)
 
 
 def store_release() -> None:

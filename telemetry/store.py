@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby, pairwise
 from typing import NamedTuple
@@ -10,12 +11,21 @@ from uuid import UUID
 
 import numpy as np
 
-from telemetry.codec import columns_decode, columns_encode
+from telemetry.codec import columns_encode
+from telemetry.cold.archive import Archive
+from telemetry.cold.files import Files
 from telemetry.derivation import Grid
-from telemetry.errors import SeriesConflictError, StoreBusyError, UnableToWrite
+from telemetry.errors import (
+    ColdUnavailableError,
+    CorruptBlockError,
+    SeriesConflictError,
+    StoreBusyError,
+    UnableToWrite,
+)
 from telemetry.frames import PAGE_MS, page_decode, page_empty, page_encode
 from telemetry.merging import merge
 from telemetry.model import DAY_MS, Batch, Columns, SealResult, Series, WriteResult
+from telemetry.pointers import pointer_decode
 from telemetry.reading import Reads
 from telemetry.stores.base import Backend, Block, DaySwap, HotBatch, PagesSwap, SeriesRow, Snapshot
 from telemetry.validation import EARLIEST_MS, validate
@@ -26,8 +36,13 @@ STEP_DAYS = 256
 STEP_READINGS = 500_000
 MAX_TRIES = 20
 FOLD_EVERY = 64
+THAW_DAYS = 32
+
+logger = logging.getLogger(__name__)
 
 Progress = Callable[[int, int], None]
+_KeyDay = tuple[int, int]
+_UNREAD = (ColdUnavailableError, CorruptBlockError)
 
 
 class _DayPart(NamedTuple):
@@ -43,9 +58,15 @@ class Store(Reads):
 
     def __init__(self, backend: Backend, *, max_waiting: int | None = None) -> None:
         super().__init__(backend)
+        self.archive: Archive | None = None
         options = {} if max_waiting is None else {"max_waiting": max_waiting}
         self._writer = GroupWriter(backend.hot_append, self._after_group, **options)
         self._groups = 0
+
+    def cold_use(self, files: Files) -> None:
+        """Read archived days from these files from now on, and archive into them."""
+        self.archive = Archive(self.backend, files)
+        self.backend.blocks.cold = files.read
 
     def close(self) -> None:
         """Write what waits, then let go of the backend."""
@@ -141,12 +162,13 @@ class Store(Reads):
         self.backend.hot_fold(now_ms=now_ms, only_if_due=False)
         before_day = now_ms // DAY_MS
         days = readings = 0
+        unread: set[_KeyDay] = set()
         for _attempt in range(1_000_000):
             some = STEP_DAYS if limit is None else min(STEP_DAYS, limit - days)
             with self.backend.reading() as snapshot:
-                places = snapshot.hot_days(before_day, some + 1)
-                swaps = [_swap_sealing(snapshot, key, day) for key, day in places[:some]]
-            if not swaps:
+                places = [one for one in snapshot.hot_days(before_day, some + 1 + len(unread)) if one not in unread]
+                swaps = [one for place in places[:some] if (one := _swap_readable(snapshot, place, unread))]
+            if not places:
                 break
             refused = set(self.backend.days_swap(swaps, over_hot=False))
             sealed = [swap for at, swap in enumerate(swaps) if at not in refused]
@@ -163,27 +185,32 @@ class Store(Reads):
         before_day = now_ms // DAY_MS
         done = 0
         idle = 0
+        unread: set[_KeyDay] = set()
         while (limit is None or done < limit) and idle < MAX_TRIES:
             some = 4096 if limit is None else min(4096, limit - done)
             with self.backend.reading() as snapshot:
-                places = snapshot.dirty_some(before_day, some)
+                places = [one for one in snapshot.dirty_some(before_day, some + len(unread)) if one not in unread]
             if not places:
                 break
             by_key: dict[int, list[int]] = {}
             for key, day in places:
                 by_key.setdefault(key, []).append(day)
-            cleared = self._refresh_some(by_key)
+            cleared = self._refresh_some(by_key, unread)
             done += cleared
             idle = 0 if cleared else idle + 1
         return done
 
-    def _refresh_some(self, by_key: dict[int, list[int]]) -> int:
+    def _refresh_some(self, by_key: dict[int, list[int]], unread: set[_KeyDay]) -> int:
         series = self.backend.series_by_key(by_key)
         cleared = 0
         waiting: list[PagesSwap] = []
         for position, (key, days) in enumerate(by_key.items(), start=1):
             with self.backend.reading() as snapshot:
-                waiting.append(_swap_pages(snapshot, SeriesRow(key, series[key]), days))
+                try:
+                    waiting.append(_swap_pages(snapshot, SeriesRow(key, series[key]), days))
+                except _UNREAD as error:
+                    logger.warning("The quarters of series %s wait: %s", series[key].id, error)
+                    unread.update((key, day) for day in days)
             if sum(len(one.pages) for one in waiting) >= STEP_DAYS or position == len(by_key):
                 refused = set(self.backend.pages_swap(waiting))
                 cleared += sum(len(one.clear_days) for at, one in enumerate(waiting) if at not in refused)
@@ -201,7 +228,42 @@ class Store(Reads):
         end = 1 << 52 if end_ms is None else end_ms
         if end <= start:
             raise UnableToWrite("The end must lie after the start.", "end")
-        return self.backend.forget(row.key, start, end)
+        if self.archive is None:
+            return self.backend.forget(row.key, start, end)
+        with self.archive.erasing(row.key):
+            self._thaw(row.key, range(start // DAY_MS, -(-end // DAY_MS)))
+            return self.backend.forget(row.key, start, end)
+
+    # Cold
+
+    def thaw(self, series_id: UUID, start_ms: int, end_ms: int) -> int:
+        """Bring archived days back into the hot store; returns how many."""
+        row = self.rows([series_id]).get(series_id)
+        if row is None or self.archive is None:
+            return 0
+        with self.archive.erasing(row.key):
+            return self._thaw(row.key, range(start_ms // DAY_MS, -(-end_ms // DAY_MS)))
+
+    def _thaw(self, key: int, days: range) -> int:
+        """The same, by who keeps others from archiving them again meanwhile."""
+        with self.backend.reading() as snapshot:
+            bounds = snapshot.bounds(key)
+        if bounds is None:
+            return 0
+        days = range(max(days[0], bounds[0] // DAY_MS), min(days[-1], bounds[1] // DAY_MS) + 1)
+        return sum(self._thaw_some(key, days[at : at + THAW_DAYS]) for at in range(0, len(days), THAW_DAYS))
+
+    def _thaw_some(self, key: int, days: range) -> int:
+        done = 0
+        for _attempt in range(MAX_TRIES):
+            with self.backend.reading() as snapshot:
+                blocks = snapshot.days(key, days[0], days[-1])
+                cold = [block.number for block in blocks if pointer_decode(block.data) is not None]
+                swaps = [_swap_sealing(snapshot, key, day) for day in cold]
+            if not swaps:
+                return done
+            done += len(swaps) - len(self.backend.days_swap(swaps, over_hot=False))
+        raise StoreBusyError("The archived days are being written by others; try again.")
 
 
 def _split_days(hot: HotBatch, today: int) -> tuple[list[_DayPart], HotBatch]:
@@ -254,7 +316,7 @@ def _swaps_of(snapshot: Snapshot, parts: list[_DayPart]) -> Iterator[DaySwap | N
 
 
 def _swap_of(snapshot: Snapshot, part: _DayPart, block: Block | None, *, hot_there: bool) -> DaySwap | None:
-    sealed = columns_decode(block.data) if block else Columns.empty()
+    sealed = snapshot.blocks.decode(block.data) if block else Columns.empty()
     hot = snapshot.hot(part.key, part.day * DAY_MS, (part.day + 1) * DAY_MS) if hot_there else []
     whole = merge([sealed, *hot, part.columns])
     if not hot and _equal(whole, sealed):
@@ -268,9 +330,19 @@ def _swap_sealing(snapshot: Snapshot, key: int, day: int) -> DaySwap:
     """The day's folded hot readings merged into its sealed block; what is read stays the same."""
     blocks = snapshot.days(key, day, day)
     hot = snapshot.hot_day(key, day)
-    whole = merge([columns_decode(blocks[0].data), hot.columns]) if blocks else hot.columns
+    whole = merge([snapshot.blocks.decode(blocks[0].data), hot.columns]) if blocks else hot.columns
     rev = blocks[0].rev if blocks else 0
     return DaySwap(key, day, whole, columns_encode(whole), rev, hot.mark, changed=False)
+
+
+def _swap_readable(snapshot: Snapshot, place: _KeyDay, unread: set[_KeyDay]) -> DaySwap | None:
+    """The same; a day whose archived part cannot be read now waits, and keeps no other from being sealed."""
+    try:
+        return _swap_sealing(snapshot, *place)
+    except _UNREAD as error:
+        logger.warning("Readings that came late wait to be sealed: %s", error)
+        unread.add(place)
+        return None
 
 
 def _equal(one: Columns, other: Columns) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from telemetry.codec import columns_decode, columns_encode
+from telemetry.codec import columns_encode
 from telemetry.errors import StoreBusyError
 from telemetry.merging import merge
 from telemetry.model import DAY_MS, Columns
@@ -61,7 +61,7 @@ class Erasure:
         for _attempt in range(MAX_TRIES):
             view = self._snapshot()
             block, written = view.sealed(key, day), view.notes(key).written(day)
-            sealed = [columns_decode(block.data)] if block.data is not None else []
+            sealed = [view.blocks.decode(block.data)] if block.data is not None else []
             whole = merge([*sealed, view.open_part(key, day)])
             keep = (whole.times < start_ms) | (whole.times >= end_ms)
             rest = Columns(whole.times[keep], whole.values[keep], whole.quality[keep])

@@ -15,6 +15,7 @@ from uuid import UUID
 import numpy as np
 
 from telemetry.codec import columns_decode, columns_encode
+from telemetry.memory import Blocks
 from telemetry.merging import merge
 from telemetry.model import DAY_MS, HOUR_MS, Columns, Kind, Series
 from telemetry.stores.base import Backend, DaySwap, HotBatch, PagesSwap, SeriesRow, Snapshot
@@ -230,9 +231,8 @@ class SqliteBackend(Backend):
             self._fold(connection)
             tick = _tick(connection)
             scope = (key, start_ms, end_ms, tick)
-            erased = _trim(connection, "chunk", "hour", HOUR_MS, scope) | _trim(
-                connection, "day", "day", DAY_MS, scope
-            )
+            erased = _trim(connection, ("chunk", "hour", HOUR_MS), scope, self.blocks)
+            erased |= _trim(connection, ("day", "day", DAY_MS), scope, self.blocks)
             connection.execute("DELETE FROM page WHERE key = ?", (key,))
             connection.execute("DELETE FROM dirty WHERE key = ?", (key,))
             connection.execute("INSERT INTO dirty SELECT key, day FROM day WHERE key = ?", (key,))
@@ -240,7 +240,7 @@ class SqliteBackend(Backend):
                 "INSERT OR IGNORE INTO dirty SELECT DISTINCT key, hour / 24 FROM chunk WHERE key = ?", (key,)
             )
             connection.execute("DELETE FROM latest WHERE key = ?", (key,))
-            _latest_restore(connection, key)
+            _latest_restore(connection, key, self.blocks)
             connection.execute("UPDATE series SET version = ? WHERE key = ?", (tick, key))
         self._file.settle()
         return len(erased)
@@ -285,7 +285,7 @@ def _newest(columns: Columns) -> tuple[int, float, int]:
     return int(columns.times[-1]), float(columns.values[-1]), int(columns.quality[-1])
 
 
-def _latest_restore(connection: sqlite3.Connection, key: int) -> None:
+def _latest_restore(connection: sqlite3.Connection, key: int, blocks: Blocks) -> None:
     """Find the newest reading again after an erasure; hot before sealed, so that the later write of a time wins."""
     for table, place in (("day", "day"), ("chunk", "hour")):
         row = connection.execute(
@@ -293,7 +293,7 @@ def _latest_restore(connection: sqlite3.Connection, key: int) -> None:
             (key,),
         ).fetchone()
         if row is not None:
-            _latest_put(connection, [(key, *_newest(columns_decode(row[0])))])
+            _latest_put(connection, [(key, *_newest(blocks.decode(row[0])))])
 
 
 def _day_swap(connection: sqlite3.Connection, swap: DaySwap, tick: int) -> bool:
@@ -314,9 +314,10 @@ def _day_swap(connection: sqlite3.Connection, swap: DaySwap, tick: int) -> bool:
 
 
 def _trim(
-    connection: sqlite3.Connection, table: str, place: str, size: int, scope: tuple[int, int, int, int]
+    connection: sqlite3.Connection, layer: tuple[str, str, int], scope: tuple[int, int, int, int], blocks: Blocks
 ) -> set[int]:
     """Cut [start, end) out of a layer's blocks; returns the times that went."""
+    table, place, size = layer
     key, start_ms, end_ms, tick = scope
     erased: set[int] = set()
     rows = connection.execute(
@@ -324,7 +325,7 @@ def _trim(
         (key, start_ms // size, (end_ms - 1) // size),
     ).fetchall()
     for number, data in rows:
-        columns = columns_decode(data)
+        columns = blocks.decode(data)
         keep = (columns.times < start_ms) | (columns.times >= end_ms)
         left = int(keep.sum())
         erased.update(columns.times[~keep].tolist())

@@ -15,8 +15,10 @@ from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 
-from telemetry.model import Kind, Series
-from telemetry.store import Store
+from telemetry.cold.files import Files
+from telemetry.cold.place import Place
+from telemetry.model import Batch, Kind, SealResult, Series, WriteResult
+from telemetry.store import Progress, Store
 from telemetry.stores.base import Backend
 from telemetry.stores.sqlite import SqliteBackend
 
@@ -110,14 +112,61 @@ def quick_folder() -> Iterator[Path]:
         yield Path(folder)
 
 
-@pytest.fixture(params=BACKENDS)
+ARCHIVED = ", partly archived"
+
+
+class ArchivingStore(Store):
+    """Archives what it seals at once, but for the last days: whatever reads must not notice."""
+
+    def days_seal(self, now_ms: int, limit: int | None = None) -> SealResult:
+        """Seal, then archive."""
+        result = super().days_seal(now_ms, limit)
+        self._archive()
+        return result
+
+    def history_write(self, batch: Batch, now_ms: int, progress: Progress | None = None) -> WriteResult:
+        """Import, then archive."""
+        result = super().history_write(batch, now_ms, progress)
+        self._archive()
+        return result
+
+    def _archive(self) -> None:
+        assert self.archive is not None
+        assert not self.archive.run(TODAY - 1).failed
+
+
+@functools.cache
+def _cassandras_cold() -> Path:
+    """The keyspace is one for the whole process, and so are its archived days."""
+    folder = tempfile.TemporaryDirectory(prefix="cold-")
+    AT_END.callback(folder.cleanup)
+    return Path(folder.name)
+
+
+def cold_of(backend: str, folder: Path) -> Files:
+    """Where a backend's archived days go."""
+    where = _cassandras_cold() if backend.startswith("cassandra") else folder / "cold"
+    return Files(Place.of(f"file://{where}"))
+
+
+def store_of(backend: str, folder: Path) -> Store:
+    """A store in a folder, archiving or not."""
+    name = backend.removesuffix(ARCHIVED)
+    if name == backend:
+        return Store(BACKENDS[name](folder))
+    store = ArchivingStore(BACKENDS[name](folder))
+    store.cold_use(cold_of(name, folder))
+    return store
+
+
+@pytest.fixture(params=[*BACKENDS, *(f"{name}{ARCHIVED}" for name in BACKENDS)])
 def open_store(request: pytest.FixtureRequest) -> Iterator[Callable[[], Store]]:
     """Opens the same store again and again, as several processes would."""
     opened: list[Store] = []
     with quick_folder() as folder:
 
         def open_one() -> Store:
-            opened.append(Store(BACKENDS[request.param](folder)))
+            opened.append(store_of(request.param, folder))
             return opened[-1]
 
         yield open_one

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from telemetry.derivation import derive
 from telemetry.model import Batch, Columns, Kind, Quality, Reading, Series
 from telemetry.store import Store
-from telemetry.tests.conftest import BACKENDS, DAY, quick_folder
+from telemetry.tests.conftest import BACKENDS, DAY, cold_of, quick_folder
 
 FIRST = 19_990
 LAST = 19_996
@@ -41,6 +41,9 @@ STEPS = st.one_of(
     st.tuples(st.just("fold"), st.none()),
     st.tuples(st.just("seal"), st.sampled_from([None, 1])),
     st.tuples(st.just("refresh"), st.sampled_from([None, 1])),
+    st.tuples(st.just("archive"), st.integers(FIRST, LAST + 1)),
+    st.tuples(st.just("archive"), st.integers(FIRST, LAST + 1)),
+    st.tuples(st.just("thaw"), st.integers(0, 3)),
     st.tuples(st.just("forget"), st.tuples(st.integers(0, 3), TIMES, st.integers(1, 3 * DAY))),
     st.tuples(st.just("read"), st.integers(0, 3)),
     st.tuples(st.just("other process"), st.none()),
@@ -109,6 +112,10 @@ def apply(store: Store, known: list[Series], truth: Truth, name: str, what) -> N
             store.days_seal(NOW, what)
         case "refresh":
             store.quarters_refresh(NOW, what)
+        case "archive":
+            assert not store.archive.run(what).failed
+        case "thaw":
+            store.thaw(known[what].id, 0, NOW)
         case "forget":
             which, start, length = what
             gone = [key for key in truth if key[0] == which and start <= key[1] < start + length]
@@ -125,6 +132,7 @@ def opened(backend: str, count: int) -> Iterator[tuple[list[Store], list[Series]
         stores = [Store(make(folder)) for _ in range(count)]
         for store in stores:
             stack.callback(store.close)
+            store.cold_use(cold_of(backend, folder))
         stores[0].series_register(known)
         yield stores, known
 
