@@ -5,17 +5,21 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 PORT ?= 8000
+NODES ?= 1
 PYTEST := $(BIN)/python -m pytest
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-quick test-cassandra check bench soak format assets lock screenshots messages install install-dev
+.PHONY: help run run-cluster test test-quick test-cassandra check bench soak format assets lock screenshots messages install install-dev
 
 help: ## List the commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 20
 
 run: install ## Start everything embedded, with a demo community, at http://127.0.0.1:8000
 	@exec $(BIN)/python manage.py serve --demo --port $(PORT)
+
+run-cluster: install-dev ## The same on MongoDB, Cassandra (NODES=3: three nodes) and Valkey, started on this machine
+	@exec $(BIN)/python -m config.cluster run --port $(PORT) --nodes $(NODES)
 
 # The browser's driver keeps an event loop running in its process, which other tests cannot share: they run apart.
 test: install-dev ## Run every test that can run on this machine

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
-import io
 import logging
 import uuid
 from collections.abc import Callable, Iterator
@@ -27,6 +26,7 @@ from config.messages import messages_compile
 from telemetry.databases import ALIAS
 from telemetry.errors import StoreUnavailableError, TelemetryError
 from telemetry.selectors import series_get
+from telemetry.tables import tables_sync
 
 Say = Callable[[str], Any]
 
@@ -118,18 +118,18 @@ def telemetry_prepare(*, say: Say) -> bool:
     """
     servers = ALIAS in settings.DATABASES
     # What the driver tells of its connections is for logs, not for who waits for a start.
-    logging.getLogger("cassandra").setLevel(logging.ERROR)
+    logging.getLogger("cassandra").setLevel(logging.CRITICAL)
     try:
+        if servers:
+            tables_sync()
         series_get(series_id=uuid.UUID(int=0))
     except StoreUnavailableError as error:
         if not servers:
             raise UnableToServe(str(error)) from error
-        say(f"Time series are away ({error}) The rest starts without them.")
+        say(f"Time series are away, and the rest starts without them. {error}")
         return False
     except TelemetryError as error:
         raise UnableToServe(str(error)) from error
-    if servers:
-        call_command("sync_cassandra", stdout=io.StringIO())
     return True
 
 

@@ -1,24 +1,37 @@
-"""`python -m config.cluster fetch` gets what cannot be had as a Python package."""
+"""`python -m config.cluster run`: the product on servers of this machine; `… fetch` gets what they need beforehand."""
 
 from __future__ import annotations
 
+import argparse
 import sys
+from pathlib import Path
 
 from config.cluster.cassandra import library_fetch
 from config.cluster.child import UnableToStart
+from config.cluster.java import ROOT, java_fetch
+from config.cluster.run import Plan, run, say
 
 
 def main(words: list[str]) -> int:
     """Do what the command line says."""
-    if words != ["fetch"]:
-        sys.stderr.write("Say: python -m config.cluster fetch\n")
-        return 2
+    parser = argparse.ArgumentParser(prog="python -m config.cluster", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("fetch", help="get Java and Cassandra, where they are missing")
+    running = commands.add_parser("run", help="start MongoDB, Cassandra, Valkey and the product with its demo")
+    running.add_argument("--nodes", type=int, choices=(1, 3), default=1, help="nodes of Cassandra (default: 1)")
+    running.add_argument("--port", type=int, default=8000, help="where the product listens (default: 8000)")
+    running.add_argument("--folder", type=Path, help="where the servers keep their data (default: var/cluster-NODES)")
+    given = parser.parse_args(words)
     try:
-        sys.stdout.write(f"Cassandra's libraries are in {library_fetch()}\n")
+        java, library = java_fetch(), library_fetch()
     except UnableToStart as error:
         sys.stderr.write(f"{error}\n")
         return 1
-    return 0
+    if given.command == "fetch":
+        say(f"Cassandra's libraries are in {library}, its Java is {java}")
+        return 0
+    folder = given.folder or ROOT / "var" / f"cluster-{given.nodes}"
+    return run(Plan(folder=folder, cassandra_nodes=given.nodes, port=given.port))
 
 
 if __name__ == "__main__":

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import fcntl
+import os
 import shutil
 import socket
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 from string import Template
 from typing import Self
 
-from config.cluster.child import Child, UnableToStart, free_port
+from config.cluster.child import Child, UnableToStart, free_port, is_free
+from config.cluster.java import ROOT, SERVERS, java_home, java_program
 
 VERSION = "5.0.6"
 DATACENTER = "dc1"
-ROOT = Path(__file__).resolve().parent.parent.parent
-SERVERS = ROOT / ".servers"
 _PARTS = ROOT / "tools" / "cassandra"
 _START_S = 120.0
 _FETCH_S = 600.0
@@ -61,12 +62,15 @@ _HASTE = {
 class CassandraRing:
     """A ring in a folder; `url(keyspace)` is what TELEMETRY_URL says."""
 
-    def __init__(self, folder: Path, *, nodes: int = 1) -> None:
-        """Choose ports and write each node's configuration; nothing runs yet."""
+    def __init__(self, folder: Path, *, nodes: int = 1, ports: Sequence[int] = ()) -> None:
+        """Choose ports and write each node's configuration; nothing runs yet.
+
+        Three may be given: for clients, between the nodes, and between them by TLS.
+        """
         java, library = java_program(), library_fetched()
         self.nodes = nodes
         self.contact_points = [f"127.0.0.{number + 1}" for number in range(nodes)]
-        self.port, self._storage_port, ssl_port = _free_ports(self.contact_points)
+        self.port, self._storage_port, ssl_port = ports or _free_ports(self.contact_points)
         self.children = []
         for number, address in enumerate(self.contact_points):
             home = folder / f"cassandra-{number}"
@@ -95,14 +99,24 @@ class CassandraRing:
 
     def start(self) -> None:
         """Start the nodes one after the other, each once the one before answers."""
+        self.launch()
+        self.wait()
+
+    def launch(self) -> None:
+        """Start the first node without waiting."""
+        self.children[0].start()
+
+    def wait(self) -> None:
+        """Wait until the first node answers, then add the others one after the other."""
         for number in range(self.nodes):
-            self.start_node(number)
+            if number:
+                self.children[number].start()
+            self._wait(number)
 
     def start_node(self, number: int) -> None:
         """Start a node, also one that was ended, and wait until it answers."""
-        child = self.children[number]
-        child.start()
-        child.wait_until(lambda: self._answers(number), seconds=_START_S)
+        self.children[number].start()
+        self._wait(number)
 
     def kill(self, number: int) -> None:
         """End a node as a crash would."""
@@ -113,7 +127,18 @@ class CassandraRing:
         for child in self.children:
             child.kill()
 
-    def _answers(self, number: int) -> bool:
+    def close(self) -> None:
+        """Let all nodes write down what they hold and end: the next start then has less to read."""
+        for child in self.children:
+            child.ask_to_stop()
+        for child in self.children:
+            child.stop()
+
+    def _wait(self, number: int) -> None:
+        self.children[number].wait_until(lambda: self.answers(number), seconds=_START_S)
+
+    def answers(self, number: int) -> bool:
+        """Tell whether a node takes connections."""
         try:
             with socket.create_connection((self.contact_points[number], self.port), timeout=1):
                 return True
@@ -136,19 +161,6 @@ class CassandraRing:
         (settings / "cassandra.yaml").write_text(template.substitute(words))
         for name in ("logback.xml", "cassandra-rackdc.properties"):
             shutil.copy(_PARTS / name, settings / name)
-
-
-def java_program() -> Path:
-    """Return the system's Java 17."""
-    found = shutil.which("java")
-    if found is None:
-        raise UnableToStart(
-            "There is no Java here: Cassandra runs on Java 17 (Debian: apt install openjdk-17-jre-headless)."
-        )
-    said = subprocess.run([found, "-version"], capture_output=True, text=True, check=False).stderr  # noqa: S603 our own command
-    if '"17' not in said:
-        raise UnableToStart(f"Cassandra runs on Java 17; {found} is {said.partition(chr(10))[0] or 'something else'}.")
-    return Path(found)
 
 
 def library_folder() -> Path:
@@ -176,12 +188,17 @@ def library_fetch() -> Path:
             return target
         maven = shutil.which("mvn")
         if maven is None:
-            raise UnableToStart("There is no Maven here to fetch Cassandra with (Debian: apt install maven).")
+            raise UnableToStart(
+                "There is no Maven here to fetch Cassandra with: install it (Debian: apt install maven), or copy the "
+                f"folder {target} from a machine that has it."
+            )
         unfinished = SERVERS / "unfinished"
         shutil.rmtree(unfinished, ignore_errors=True)
         command = [maven, "-B", "-q", "-f", str(_PARTS / "pom.xml"), "dependency:copy-dependencies"]
         command.append(f"-DoutputDirectory={unfinished}")
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=_FETCH_S)  # noqa: S603 our own command
+        done = subprocess.run(  # noqa: S603 our own command
+            command, capture_output=True, text=True, check=False, timeout=_FETCH_S, env={**os.environ, **java_home()}
+        )
         if done.returncode != 0 or not list(unfinished.glob("cassandra-all-*.jar")):
             said = (done.stdout + done.stderr).strip().splitlines()
             raise UnableToStart(f"Maven could not fetch Cassandra: {said[0][:300] if said else 'it said nothing'}")
@@ -221,15 +238,6 @@ def _free_ports(addresses: list[str]) -> tuple[int, int, int]:
     found: list[int] = []
     while len(found) < 3:
         port = free_port(addresses[0])
-        if port not in found and all(_is_free(address, port) for address in addresses):
+        if port not in found and all(is_free(port, address) for address in addresses):
             found.append(port)
     return found[0], found[1], found[2]
-
-
-def _is_free(address: str, port: int) -> bool:
-    with socket.socket() as one:
-        try:
-            one.bind((address, port))
-        except OSError:
-            return False
-    return True

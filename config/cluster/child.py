@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from config.serve.process import bind_to_parent
+from config.serve.process import begin, last_line
 
 LOOPBACK = "127.0.0.1"
 _STOP_S = 20.0
@@ -23,9 +24,9 @@ class Child:
     """One process of a server; started again it has the same command, folder and address."""
 
     def __init__(
-        self, name: str, command: Sequence[str], *, log: Path, environment: Mapping[str, str] | None = None
+        self, name: str, command: Sequence[str], *, log: Path | None, environment: Mapping[str, str] | None = None
     ) -> None:
-        """Describe it; nothing runs yet."""
+        """Describe it; nothing runs yet. Without a log it writes where this process writes."""
         self.name = name
         self.command = list(command)
         self.log = log
@@ -40,18 +41,9 @@ class Child:
     def start(self) -> None:
         """Start it; does not wait until it is ready."""
         assert not self.is_running
-        parent = os.getpid()
-        self.log.parent.mkdir(parents=True, exist_ok=True)
-        with self.log.open("ab", buffering=0) as log:
-            self.process = subprocess.Popen(  # noqa: S603 the command is ours, no shell
-                self.command,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                env=self.environment,
-                start_new_session=True,
-                preexec_fn=lambda: bind_to_parent(parent),  # noqa: PLW1509 called where no other thread forks
-            )
+        if self.log is not None:
+            self.log.parent.mkdir(parents=True, exist_ok=True)
+        self.process = begin(self.command, log=self.log, environment=self.environment)
 
     def wait_until(self, ready: Callable[[], bool], *, seconds: float) -> None:
         """Wait until it is ready; refuse when it ends before or takes too long."""
@@ -74,23 +66,26 @@ class Child:
         if self.process is not None and self.is_running:
             self.process.terminate()
 
-    def stop(self) -> None:
+    def stop(self, *, seconds: float = _STOP_S) -> None:
         """Ask it to end, and end it if it does not."""
         if self.process is None or not self.is_running:
             return
         self.process.terminate()
         try:
-            self.process.wait(_STOP_S)
+            self.process.wait(seconds)
         except subprocess.TimeoutExpired:
             self.kill()
 
+    def how_it_ended(self) -> str:
+        """Name the signal or exit code it ended with."""
+        code = None if self.process is None else self.process.poll()
+        if code is None:
+            return "it runs"
+        return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+
     def last_words(self) -> str:
         """Return the last line of its log."""
-        try:
-            lines = self.log.read_bytes()[-4000:].decode("utf-8", "replace").strip().splitlines()
-        except OSError:
-            return ""
-        return lines[-1][:300] if lines else ""
+        return "" if self.log is None else last_line(self.log)
 
 
 def free_port(host: str = LOOPBACK) -> int:
@@ -98,3 +93,14 @@ def free_port(host: str = LOOPBACK) -> int:
     with socket.socket() as one:
         one.bind((host, 0))
         return int(one.getsockname()[1])
+
+
+def is_free(port: int, host: str = LOOPBACK) -> bool:
+    """Tell whether nobody listens on a port now."""
+    with socket.socket() as one:
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            one.bind((host, port))
+        except OSError:
+            return False
+    return True

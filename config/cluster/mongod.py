@@ -6,7 +6,7 @@ import contextlib
 import importlib.util
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +22,10 @@ _ALREADY_INITIALIZED = 23
 class MongoSet:
     """A replica set in a folder; `url(name)` is what DATABASE_URL says."""
 
-    def __init__(self, folder: Path, *, nodes: int = 1) -> None:
-        """Choose ports; nothing runs yet."""
+    def __init__(self, folder: Path, *, nodes: int = 1, ports: Sequence[int] = ()) -> None:
+        """Choose ports if none are given; nothing runs yet."""
         program = mongod_program()
-        self.ports = [free_port() for _node in range(nodes)]
+        self.ports = list(ports) or [free_port() for _node in range(nodes)]
         self.children = []
         for number, port in enumerate(self.ports):
             data = folder / f"mongod-{number}"
@@ -46,8 +46,16 @@ class MongoSet:
 
     def start(self) -> None:
         """Start all nodes, and wait until the set takes writes."""
+        self.launch()
+        self.wait()
+
+    def launch(self) -> None:
+        """Start all nodes without waiting."""
         for child in self.children:
             child.start()
+
+    def wait(self) -> None:
+        """Wait until the set takes writes."""
         for number in range(len(self.children)):
             self._wait(number)
         self._initiate()
@@ -80,6 +88,10 @@ class MongoSet:
                 return number
         return None
 
+    def answers(self, number: int) -> bool:
+        """Tell whether a node takes questions."""
+        return bool(self._asked(number))
+
     def step_down(self, seconds: int = 5) -> None:
         """Let the primary hand over to another node."""
         number = self.primary()
@@ -99,9 +111,19 @@ class MongoSet:
             except OperationFailure as error:
                 if error.code != _ALREADY_INITIALIZED:
                     raise
+                self._move(client, members)
+
+    def _move(self, client: Any, members: list[dict[str, Any]]) -> None:
+        """Let a set whose nodes have other ports than last time know itself again."""
+        (kept,) = client.local["system.replset"].find({"_id": SET})
+        if {member["_id"]: member["host"] for member in kept["members"]} != {
+            member["_id"]: member["host"] for member in members
+        }:
+            config = {**kept, "version": kept["version"] + 1, "members": members}
+            client.admin.command("replSetReconfig", config, force=True)
 
     def _wait(self, number: int) -> None:
-        self.children[number].wait_until(lambda: bool(self._asked(number)), seconds=_START_S)
+        self.children[number].wait_until(lambda: self.answers(number), seconds=_START_S)
 
     def _asked(self, number: int) -> dict[str, Any]:
         """Return what a node says of itself; nothing while it does not answer."""

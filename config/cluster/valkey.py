@@ -26,9 +26,9 @@ class Tls:
 class Valkey:
     """A server in a folder; `url` is what REDIS_URL says."""
 
-    def __init__(self, folder: Path, *, tls: Tls | None = None) -> None:
-        """Choose a port; nothing runs yet."""
-        self.port = free_port()
+    def __init__(self, folder: Path, *, tls: Tls | None = None, port: int | None = None) -> None:
+        """Choose a port if none is given; nothing runs yet."""
+        self.port = port or free_port()
         self._tls = tls
         self._data = folder / "valkey"
         options = {
@@ -72,9 +72,17 @@ class Valkey:
 
     def start(self) -> None:
         """Start it, also after a kill, and wait until it answers."""
+        self.launch()
+        self.wait()
+
+    def launch(self) -> None:
+        """Start it without waiting."""
         self._data.mkdir(parents=True, exist_ok=True)
         self.child.start()
-        self.child.wait_until(self._answers, seconds=_START_S)
+
+    def wait(self) -> None:
+        """Wait until it answers."""
+        self.child.wait_until(self.answers, seconds=_START_S)
 
     def kill(self) -> None:
         """End it as a crash would."""
@@ -89,7 +97,7 @@ class Valkey:
         assert not self.child.is_running
         shutil.rmtree(self._data, ignore_errors=True)
 
-    def _answers(self) -> bool:
+    def answers(self) -> bool:
         """Whether it answers PING, which it does not while it still loads its data."""
         try:
             with socket.create_connection((LOOPBACK, self.port), timeout=_ANSWER_S) as plain:

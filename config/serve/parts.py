@@ -19,6 +19,8 @@ GROUPS = {
     "default": ("default",),
 }
 WITH_BEAT = "default"
+# Tasks at a time of a worker that has company.
+THREADS = 4
 # In which order parts are stopped: what takes from outside first, what the others lean on last.
 KINDS = ("web", "simulator", "worker", "broker")
 
@@ -79,11 +81,12 @@ def parts(plan: Plan, listener: socket.socket, *, simulated: bool) -> list[Spec]
     else:
         found += [_web(plan, f"web-{number + 1}", listener) for number in range(plan.web)]
     if plan.workers == "all":
-        found.append(_worker(plan, "worker"))
+        found.append(_worker(plan, "worker", stop_seconds=3.0))
     else:
         for name, queues in GROUPS.items():
             beat = "--beat" if name == WITH_BEAT else "--no-beat"
-            found.append(_worker(plan, f"worker-{name}", "--queues", ",".join(queues), beat))
+            options = ("--queues", ",".join(queues), "--threads", str(THREADS), beat)
+            found.append(_worker(plan, f"worker-{name}", *options, stop_seconds=8.0))
     return found
 
 
@@ -103,10 +106,10 @@ def _web(plan: Plan, name: str, listener: socket.socket) -> Spec:
     )
 
 
-def _worker(plan: Plan, name: str, *options: str) -> Spec:
+def _worker(plan: Plan, name: str, *options: str, stop_seconds: float) -> Spec:
     up = _sign(plan, name)
     command = [sys.executable, "-m", "config.serve.worker", str(up), *options]
-    return Spec(name, command, ready=up.exists, stop_seconds=3.0, sign=up)
+    return Spec(name, command, ready=up.exists, stop_seconds=stop_seconds, sign=up)
 
 
 def _simulator(plan: Plan) -> Spec:

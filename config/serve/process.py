@@ -8,7 +8,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -63,20 +63,9 @@ class Process:
 
     def start(self) -> None:
         """Start it in a session of its own, so that Ctrl-C reaches the supervisor alone."""
-        parent = os.getpid()
         if self.spec.sign is not None:
             self.spec.sign.unlink(missing_ok=True)
-        with self.log.open("ab", buffering=0) as log:
-            self.popen = subprocess.Popen(  # noqa: S603 the command is ours, no shell
-                list(self.spec.command),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                env=self.environment,
-                start_new_session=True,
-                pass_fds=self.spec.pass_fds,
-                preexec_fn=lambda: bind_to_parent(parent),  # noqa: PLW1509 the supervisor has one thread
-            )
+        self.popen = begin(self.spec.command, log=self.log, environment=self.environment, pass_fds=self.spec.pass_fds)
         self.started_at = time.monotonic()
         self.is_ready = self.asked_to_stop = False
 
@@ -116,13 +105,37 @@ class Process:
 
     def last_words(self) -> str:
         """Return the last line of its log, for the one sentence about a crash."""
-        try:
-            with self.log.open("rb") as file:
-                file.seek(max(0, self.log.stat().st_size - 4000))
-                lines = file.read().decode("utf-8", "replace").strip().splitlines()
-        except OSError:
-            return ""
-        return lines[-1].strip()[:300] if lines else ""
+        return last_line(self.log)
+
+
+def begin(
+    command: Sequence[str], *, log: Path | None, environment: Mapping[str, str], pass_fds: tuple[int, ...] = ()
+) -> subprocess.Popen[bytes]:
+    """Start a process that writes into its log (none: where this one writes) and ends with this one."""
+    parent = os.getpid()
+    with contextlib.ExitStack() as stack:
+        output = None if log is None else stack.enter_context(log.open("ab", buffering=0))
+        return subprocess.Popen(  # noqa: S603 the command is ours, no shell
+            list(command),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            env=dict(environment),
+            start_new_session=True,
+            pass_fds=pass_fds,
+            preexec_fn=lambda: bind_to_parent(parent),  # noqa: PLW1509 called where no other thread forks
+        )
+
+
+def last_line(log: Path) -> str:
+    """Return the last line of a log, cut to what fits into a sentence; nothing if there is none."""
+    try:
+        with log.open("rb") as file:
+            file.seek(max(0, log.stat().st_size - 4000))
+            lines = file.read().decode("utf-8", "replace").strip().splitlines()
+    except OSError:
+        return ""
+    return lines[-1].strip()[:300] if lines else ""
 
 
 def bind_to_parent(parent: int) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from config.cluster import cassandra
+from config.cluster import cassandra, java
 from config.cluster.cassandra import CassandraRing
 from config.cluster.child import UnableToStart
 
@@ -25,7 +25,8 @@ def program(folder: Path, name: str, script: str) -> None:
 def parts(tmp_path, monkeypatch):
     """A machine with nothing but what the test puts there."""
     monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setattr(cassandra, "SERVERS", tmp_path / "servers")
+    for module in (cassandra, java):
+        monkeypatch.setattr(module, "SERVERS", tmp_path / "servers")
     return tmp_path
 
 

@@ -22,6 +22,7 @@ from config.preparation import (
     pages_prepare,
     telemetry_prepare,
 )
+from telemetry.services import store_release
 
 
 class Command(BaseCommand):
@@ -47,6 +48,8 @@ class Command(BaseCommand):
         except (DatabaseError, OSError) as error:
             self.stderr.write(_sentence(error))
             sys.exit(1)
+        finally:
+            store_release()
         path = settings.VAR_DIR / "run" / "prepared.json"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(result), encoding="utf-8")
