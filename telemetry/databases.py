@@ -21,7 +21,7 @@ def databases(url: str) -> dict[str, dict[str, Any]]:
     """Return what comes into DATABASES for a TELEMETRY_URL."""
     if not is_cassandra(url):
         return {}
-    from telemetry.stores.cassandra_link import Place
+    from telemetry.stores.cassandra_place import Place
 
     place = Place.of(url)
     return {
@@ -36,12 +36,21 @@ def databases(url: str) -> dict[str, dict[str, Any]]:
                     "strategy_class": "NetworkTopologyStrategy",
                     place.datacenter: place.replication,
                 },
-                "connection": {"port": place.port, "protocol_version": 4, "lazy_connect": True},
+                "connection": {
+                    "port": place.port,
+                    "protocol_version": 4,
+                    "lazy_connect": True,
+                    **({"ssl_context": place.tls.context()} if place.tls else {}),
+                },
+                # Making a table may take its time.
+                "session": {"default_timeout": 60.0},
             },
         }
     }
 
 
 def installed_apps(url: str, names: list[str]) -> list[str]:
-    """Return INSTALLED_APPS for a TELEMETRY_URL; the engine comes first, its commands replace Django's."""
-    return [ENGINE, *names] if is_cassandra(url) else names
+    """Return INSTALLED_APPS for a TELEMETRY_URL: the engine's commands replace Django's, and ours the engine's."""
+    if not is_cassandra(url):
+        return names
+    return ["telemetry", ENGINE, *(name for name in names if name != "telemetry")]

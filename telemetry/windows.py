@@ -45,11 +45,11 @@ def window_around(snapshot: Snapshot, row: SeriesRow, start_ms: int, end_ms: int
         low, high = start_ms - reach, end_ms + reach
     else:
         before, after = snapshot.neighbours(row.key, start_ms, end_ms)
-        low, high = start_ms, end_ms
-        if before is not None:
-            low = int(scan_layers(snapshot, row.key, before, start_ms).times[-1])
-        if after is not None:
-            high = int(scan_layers(snapshot, row.key, end_ms, after + 1).times[0]) + 1
+        # Where a view is not of one moment, what was known to be there may be erased by now: then it reaches nowhere.
+        earlier = scan_layers(snapshot, row.key, start_ms if before is None else before, start_ms).times
+        later = scan_layers(snapshot, row.key, end_ms, end_ms if after is None else after + 1).times
+        low = int(earlier[-1]) if len(earlier) else start_ms
+        high = int(later[0]) + 1 if len(later) else end_ms
     return low // QUARTER_MS * QUARTER_MS, -(-high // QUARTER_MS) * QUARTER_MS
 
 

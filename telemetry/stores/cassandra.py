@@ -62,7 +62,7 @@ class CassandraBackend(Backend):
 
     @classmethod
     def check_url(cls, url: str) -> None:
-        """Raise StoreConfigurationError if the URL names no keyspace, or files that are not there; connects to nobody."""
+        """Raise StoreConfigurationError if it names no keyspace, or files that are not there; connects to nobody."""
         place = Place.of(url)
         if place.tls is not None:
             place.tls.context()

@@ -182,19 +182,26 @@ class Shelf:
     def notes(self, keys: Sequence[int]) -> dict[int, Notes]:
         """The notes of these series as they are now."""
         found: dict[int, Notes] = {}
-        heads = self._link.all_rows([("heads", (key,)) for key in keys])
-        stale: list[int] = []
-        for key, rows in zip(keys, heads, strict=True):
+        for key, heads in self.heads(keys).items():
             known = self._notes.get(key)
-            if known is not None and known.print == Notes(rows).print:
+            if known is not None and known.print == heads.print:
                 found[key] = known
-            else:
-                stale.append(key)
-        for key, rows in zip(stale, self._link.all_rows([("notes", (key,)) for key in stale]), strict=True):
-            fresh = found[key] = Notes(rows)
+        stale = [key for key in keys if key not in found]
+        for key, fresh in self._asked("notes", stale).items():
+            found[key] = fresh
             self._notes.put(key, fresh, fresh.size)
             self._by_handle.put(fresh.handle, fresh, fresh.size)
         return found
+
+    def heads(self, keys: Sequence[int]) -> dict[int, Notes]:
+        """Of these series as they are now only who wrote last, and what."""
+        return self._asked("heads", keys)
+
+    def _asked(self, name: str, keys: Sequence[int]) -> dict[int, Notes]:
+        rows: dict[int, list[Any]] = {key: [] for key in keys}
+        for key, *row in self._link.rows_of(name, list(rows)):
+            rows[key].append(row)
+        return {key: Notes(of_key) for key, of_key in rows.items()}
 
     def notes_of(self, handle: int) -> Notes | None:
         """Notes that were given before."""

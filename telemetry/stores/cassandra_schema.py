@@ -15,22 +15,22 @@ _NOTE_TTL = f" USING TTL {NOTE_TTL_S}"
 _DERIVED_TTL = f" USING TTL {DERIVED_TTL_S}"
 
 STATEMENTS = {
-    "series_get": "SELECT key, id, unit, kind, interval_ms, gap_ms, simulated FROM series WHERE id = ?",
-    "series_by_key": "SELECT key, id, unit, kind, interval_ms, gap_ms, simulated FROM series_key WHERE key = ?",
+    "series_get": "SELECT key, id, unit, kind, interval_ms, gap_ms, simulated FROM series WHERE id IN ?",
+    "series_by_key": "SELECT key, id, unit, kind, interval_ms, gap_ms, simulated FROM series_key WHERE key IN ?",
     "series_key_put": "INSERT INTO series_key (key, id, unit, kind, interval_ms, gap_ms, simulated) "
     "VALUES (?, ?, ?, ?, ?, ?, ?)",
     "series_put": "INSERT INTO series (key, id, unit, kind, interval_ms, gap_ms, simulated) "
-    "VALUES (?, ?, ?, ?, ?, ?, ?) IF NOT EXISTS",
-    "allocated": "SELECT next FROM allocated WHERE name = 'series'",
-    "allocate_first": "INSERT INTO allocated (name, next) VALUES ('series', ?) IF NOT EXISTS",
-    "allocate": "UPDATE allocated SET next = ? WHERE name = 'series' IF next = ?",
+    "VALUES (?, ?, ?, ?, ?, ?, ?)",
+    "allocated": "SELECT next, pending FROM allocated WHERE name = 'series'",
+    "allocate": "UPDATE allocated SET next = ?, pending = ? WHERE name = 'series' IF next = ?",
+    "allocation_done": "UPDATE allocated SET pending = null WHERE name = 'series' IF next = ?",
     "hot_put": "INSERT INTO hot (key, day, writer, seq, data) VALUES (?, ?, ?, ?, ?)",
     "hot_since": "SELECT writer, seq, data FROM hot WHERE key = ? AND day = ? AND writer = ? AND seq > ? AND seq <= ?",
     "hot_erase": "DELETE FROM hot WHERE key = ? AND day = ? AND writer = ? AND seq <= ?",
-    "heads": "SELECT day, writer, seq, at_seq, time_ms, value, quality, covers, version, reset FROM note "
-    "WHERE key = ? AND day < 0",
-    "notes": "SELECT day, writer, seq, at_seq, time_ms, value, quality, covers, version, reset FROM note "
-    "WHERE key = ?",
+    "heads": "SELECT key, day, writer, seq, at_seq, time_ms, value, quality, covers, version, reset FROM note "
+    "WHERE key IN ? AND day < 0",
+    "notes": "SELECT key, day, writer, seq, at_seq, time_ms, value, quality, covers, version, reset FROM note "
+    "WHERE key IN ?",
     "note_put": "INSERT INTO note (key, day, writer, seq) VALUES (?, ?, ?, ?)" + _NOTE_TTL,  # noqa: S608 a number of ours
     "head_put": "INSERT INTO note (key, day, writer, seq, at_seq, time_ms, value, quality) "
     "VALUES (?, -1, ?, ?, ?, ?, ?, ?)" + _NOTE_TTL,

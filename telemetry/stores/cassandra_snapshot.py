@@ -12,7 +12,6 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import Any, NamedTuple
 
-from telemetry.codec import columns_decode
 from telemetry.memory import Blocks
 from telemetry.merging import merge
 from telemetry.model import DAY_MS, Columns, Quality, Reading
@@ -142,7 +141,7 @@ class CassandraSnapshot(Snapshot):
 
     def _due(self, task: str, before_day: int) -> Iterator[list[tuple[tuple[int, int], list[Any]]]]:
         """What is noted to be due, oldest days first, some at a time: ((key, day), rows)."""
-        found = [self._link.rows("due", task, bucket, before_day) for bucket in range(BUCKETS)]
+        found = self._link.streams([("due", (task, bucket, before_day)) for bucket in range(BUCKETS)])
         some: list[tuple[tuple[int, int], list[Any]]] = []
         for (_day, _key), rows in groupby(heapq.merge(*found), key=lambda row: (row[0], row[1])):
             of_day = list(rows)
@@ -271,11 +270,11 @@ class CassandraSnapshot(Snapshot):
         return max(self._before(key, start_ms), default=None), min(self._after(key, end_ms), default=None)
 
     def latest(self, keys: Sequence[int]) -> dict[int, Reading]:
-        """The newest reading per key."""
-        self.load(keys)
+        """The newest reading per key; most are told by their heads alone."""
+        heads = self._shelf.heads([key for key in keys if key not in self._notes]) | self._notes
         found: dict[int, Reading] = {}
         for key in keys:
-            told, reading = self._notes[key].newest()
+            told, reading = heads[key].newest()
             if not told:
                 reading = self.newest(key)
             if reading is not None:
@@ -289,7 +288,7 @@ class CassandraSnapshot(Snapshot):
             return None
         day = bounds[1] // DAY_MS
         block = self.sealed(key, day)
-        parts = [columns_decode(block.data)] if block.data is not None else []
+        parts = [self.blocks.decode(block.data)] if block.data is not None else []
         whole = merge([*parts, self.open_part(key, day)])
         if not len(whole):
             return None

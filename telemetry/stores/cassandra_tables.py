@@ -45,11 +45,12 @@ class StoredSeriesKey(Model):  # type: ignore[misc] # the driver has no types
 
 
 class StoredAllocation(Model):  # type: ignore[misc] # the driver has no types
-    """The next key."""
+    """The next key, and the series that were given the last ones but may not be written yet."""
 
     __table_name__ = "allocated"
     name = columns.Text(partition_key=True)
     next = columns.Integer()
+    pending = columns.Blob()
 
 
 class StoredHot(Model):  # type: ignore[misc] # the driver has no types
