@@ -31,7 +31,7 @@ async def readyz(request: HttpRequest) -> JsonResponse:
         return JsonResponse({"status": "ok", **waiting})
     if settings.ENVIRONMENT.on_servers and _MAY_BE_AWAY.issuperset(away):
         return JsonResponse({"status": "degraded", "failing": away, **waiting})
-    return JsonResponse({"status": "unavailable", "failing": away}, status=503)
+    return JsonResponse({"status": "unavailable", "failing": away, **waiting}, status=503)
 
 
 def _away() -> list[str]:

@@ -104,5 +104,7 @@ def logging_configuration(*, form: str, level: str) -> dict[str, Any]:
             "celery.app.trace": {"level": "WARNING"},
             "celery.beat": {"level": "WARNING"},
             "pymodbus": {"level": "CRITICAL"},
+            # Its tracebacks at every try to connect: the store itself says when it is away and when it is back.
+            "cassandra": {"level": "CRITICAL"},
         },
     }
