@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.processes, pytest.mark.slow]
 
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory):
-    """Documents without any tables cannot be written; made once, copied for nobody: tests look at what is theirs."""
+    """An installation whose documents are made once; each test has a folder of its own besides."""
     with installation(tmp_path_factory.mktemp("workers")) as one:
         one.manage("migrate", "-v0")
         yield one
