@@ -23,6 +23,7 @@ from django.db.migrations.loader import MigrationLoader
 
 from config.installation import UnableToServe, installation_change, installation_read
 from config.messages import messages_compile
+from config.transfer.state import state_read
 from telemetry.databases import ALIAS
 from telemetry.errors import StoreUnavailableError, TelemetryError
 from telemetry.selectors import series_get
@@ -88,6 +89,16 @@ def one_at_a_time(*, say: Say) -> Iterator[Callable[[], None]]:
         raise UnableToServe(
             f"MongoDB at {where} does not take writes ({reason}): start it, or correct DATABASE_URL."
         ) from error
+
+
+def transfer_check() -> None:
+    """Refuse databases into which a transfer or a restore is still under way, or was interrupted."""
+    state = state_read()
+    if state is not None:
+        raise UnableToServe(
+            f"These databases are not whole: they are the target of an unfinished transfer from {state.source}. "
+            "Repeat its command to finish it, or drop the database and the keyspace to begin anew."
+        )
 
 
 def migrations_check() -> None:

@@ -50,7 +50,7 @@ def _files(source: Proof, target: Proof) -> Iterator[str]:
             yield f"the file {name} differs"
 
 
-def told(found: list[str]) -> str:
+def differing(found: list[str]) -> str:
     """Return the first differences as one sentence."""
     rest = f"; and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
     return "; ".join(found[:_SHOWN]) + rest

@@ -11,7 +11,7 @@ import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
-from functools import cached_property
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -49,27 +49,29 @@ class Names:
     """Keys of this installation's own and the names they go by."""
 
     def __init__(self) -> None:
-        types = {row.pk: f"{row.app_label}.{row.model}" for row in ContentType.objects.order_by()}
-        permissions = {
-            pk: f"{types[type_id]}.{codename}"
-            for pk, type_id, codename in Permission.objects.order_by().values_list("pk", "content_type_id", "codename")
-        }
-        groups = dict(Group.objects.order_by().values_list("pk", "name"))
-        self.of: dict[type[models.Model], dict[Any, str]] = {
-            ContentType: types,
-            Permission: permissions,
-            Group: groups,
-        }
+        self.of: dict[type[models.Model], dict[Any, str]] = {}
+        self._keys: dict[type[models.Model], dict[str, Any]] = {}
+        self._read()
 
-    @cached_property
-    def keys(self) -> dict[type[models.Model], dict[str, Any]]:
-        """The keys of names."""
-        return {model: {name: key for key, name in known.items()} for model, known in self.of.items()}
+    def _read(self) -> None:
+        types = {row.pk: f"{row.app_label}.{row.model}" for row in ContentType.objects.order_by()}
+        rights = Permission.objects.order_by().values_list("pk", "content_type_id", "codename")
+        self.of[ContentType] = types
+        self.of[Permission] = {pk: f"{types[type_id]}.{codename}" for pk, type_id, codename in rights}
+        self.of[Group] = dict(Group.objects.order_by().values_list("pk", "name"))
+        self._keys = {model: {name: key for key, name in known.items()} for model, known in self.of.items()}
+
+    def name(self, model: type[models.Model], key: Any) -> str:
+        """Return the name of a key."""
+        return self.of[model][key]
 
     def key(self, model: type[models.Model], name: str) -> Any:
         """Return the key of a name; refuse one that this version does not know."""
+        if name not in self._keys[model]:
+            # A group may have been written just now.
+            self._read()
         try:
-            return self.keys[model][name]
+            return self._keys[model][name]
         except KeyError:
             raise UnableToTransfer(
                 f"The source names {meta_of(model).verbose_name} {name!r}, which this version does not have: delete "
@@ -172,7 +174,7 @@ def _turns(field: Any, names: Names) -> tuple[Turn | None, Turn | None]:
     """How a field's values are made neutral, and this installation's again."""
     related = field.related_model if field.is_relation else None
     if related in names.of:
-        return names.of[related].__getitem__, lambda name: names.key(related, name)
+        return partial(names.name, related), partial(names.key, related)
     plain = field.target_field if field.is_relation else field
     if isinstance(plain, models.DateTimeField):
         return _to_us, _from_us

@@ -104,16 +104,18 @@ def source_check(place: Place) -> None:
     _key_check(place)
 
 
-def target_check(place: Place) -> None:
-    """Refuse a folder that holds anything: nothing there is overwritten."""
+def target_check(place: Place, *, replace: bool = False) -> None:
+    """Refuse a folder that holds anything: nothing there is overwritten, at most put aside."""
     if not place.embedded:
+        if replace:
+            raise UnableToTransfer("--replace is for data folders: drop the servers' database and keyspace yourself.")
         _key_check(place)
         return
     if place.folder.exists() and not place.folder.is_dir():
         raise UnableToTransfer(f"{place.folder} is no folder. Name one that is empty or not there yet.")
     there = sorted(path.name for path in place.folder.iterdir()) if place.folder.exists() else []
     other = [name for name in there if name not in NO_DATA]
-    if other:
+    if other and not replace:
         raise UnableToTransfer(
             f"The target {place.folder} is not empty ({other[0]}): choose another folder, or move that one away."
         )

@@ -16,11 +16,14 @@ from typing import Any
 from config.backup.swap import STAGING as SWAPPED
 from config.backup.swap import swap_commit, swap_finish
 from config.installation import Installation, UnableToServe, installation_write, lock_take
-from config.transfer.compare import differences, told
+from config.transfer.compare import differences, differing
 from config.transfer.errors import UnableToTransfer
 from config.transfer.place import DOCUMENTS, KEY, NO_DATA, STAGING, Place, source_check, target_check
 from config.transfer.stream import QUICK
 from config.transfer.worker import AGAIN, Told, Worker
+
+_PATIENCE_S = 20.0
+BROKEN = "Broken pipe"
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,7 @@ def transfer(*, source: Place, target: Place, new_key: bool, told: Told) -> Move
         raise UnableToTransfer("Source and target are the same installation: name two.")
     source_check(source)
     target_check(target)
-    with _locked(source), _locked(target):
+    with locked(source), locked(target):
         lost = key_settle(source.key(), target, new_key=new_key)
         state = target_state(target, source.mark, told=told)
         facts = Worker("inspect", source.environment(), told=told).result()
@@ -58,7 +61,7 @@ def transfer(*, source: Place, target: Place, new_key: bool, told: Told) -> Move
         here = Worker("proof", source.environment(), told=told, files=with_files)
         there = Worker("proof", target.environment(staged=True), told=told, files=with_files)
         proof = here.result()
-        proven(proof, there.result(), source=source, target=target)
+        proven(proof, there.result(), source=source.name, target=target)
         compared = time.monotonic()
         target_finish(target, told=told)
         return Moved(
@@ -71,7 +74,7 @@ def transfer(*, source: Place, target: Place, new_key: bool, told: Told) -> Move
 
 
 @contextmanager
-def _locked(place: Place) -> Iterator[None]:
+def locked(place: Place) -> Iterator[None]:
     """Take an embedded installation for this process alone: while it is read or written, no server works on it."""
     if not place.embedded:
         yield
@@ -88,7 +91,7 @@ def _locked(place: Place) -> Iterator[None]:
 
 def key_settle(source_key: str, target: Place, *, new_key: bool) -> bool:
     """See to it that second factors, which derive from the key, go on working; returns whether they will not."""
-    if target.embedded:
+    if target.embedded and (source_key or new_key):
         staging = target.folder / STAGING
         staging.mkdir(exist_ok=True)
         if not new_key and source_key:
@@ -96,13 +99,13 @@ def key_settle(source_key: str, target: Place, *, new_key: bool) -> bool:
             path.touch(mode=0o600)
             path.write_text(source_key, encoding="ascii")
         return new_key
-    if target.key() == source_key:
+    if source_key and target.key() == source_key:
         return False
     if not new_key:
         raise UnableToTransfer(
-            "SECRET_KEY is not the key of the source: second factors and links in mails derive from it. Set it to "
-            f"the source's (of an embedded one: the file {KEY} in its folder), here and for every process that will "
-            "work on the target; or repeat with --new-key, then second factors have to be set up anew."
+            "SECRET_KEY is not the key of what is copied: second factors and links in mails derive from it. Set it to "
+            f"that key (of an embedded installation: the file {KEY} in its folder), here and for every process that "
+            "will work on the target; or repeat with --new-key, then second factors have to be set up anew."
         )
     return True
 
@@ -150,9 +153,9 @@ def _pipe(
         stack.callback(reader.end)
         wrote = writer.wait()
         if wrote:
-            # What the writer misses is the reader's fault, if it ended first; otherwise it misses the writer.
-            read = reader.wait() if reader.process.poll() not in {None, 0} else ""
-            raise UnableToTransfer(f"{read if read and 'Broken pipe' not in read else wrote} {AGAIN}")
+            # What the writer misses is the reader's fault, unless the reader only misses the writer.
+            read = reader.ended(_PATIENCE_S)
+            raise UnableToTransfer(f"{read if read and BROKEN not in read else wrote} {AGAIN}")
         return writer.result()
 
 
@@ -160,12 +163,12 @@ def _unheard(_what: str, _done: int, _total: int) -> None:
     """What was read is told when it is written."""
 
 
-def proven(source_proof: dict[str, Any], target_proof: dict[str, Any], *, source: Place, target: Place) -> None:
+def proven(source_proof: dict[str, Any], target_proof: dict[str, Any], *, source: str, target: Place) -> None:
     """Refuse to call it done unless both amount to the same."""
     found = differences(source_proof, target_proof)
     if found:
         raise UnableToTransfer(
-            f"The target is not what the source is now: {told(found)}. If something worked on {source.name} "
+            f"The target is not what {source} is now: {differing(found)}. If something worked on one of them "
             f"meanwhile, stop it; then {_emptying(target)}"
         )
 

@@ -3,21 +3,37 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import pairwise
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 import numpy as np
 
+from telemetry.errors import StoreBusyError, StoreUnavailableError
 from telemetry.model import DAY_MS, QUARTER_MS, Columns, Kind, Series
 from telemetry.selectors import bounds, scan, series_all, totals
 
+Answer = TypeVar("Answer")
+
+PAUSES_S = (0.5, 1, 2, 4, 8)
 # Readings in one part: some megabytes.
 WANTED = 250_000
 _LONGEST_DAYS = 366
 _FIRST_DAYS = 8
 _MAX_TOTALS_MS = 50 * 365 * DAY_MS
+
+
+def patiently(call: Callable[[], Answer]) -> Answer:
+    """Ask again for a while when the store cannot be reached; everything that is asked here may be asked twice."""
+    for pause in PAUSES_S:
+        try:
+            return call()
+        except (StoreUnavailableError, StoreBusyError):
+            time.sleep(pause)
+    return call()
 
 
 def series_listed() -> list[Series]:
@@ -39,13 +55,13 @@ def series_of(plain: list[Any]) -> Series:
 
 def parts(series: Series) -> Iterator[Columns]:
     """Yield all readings of a series, some days at a time: as many as make a part of about the wanted length."""
-    ends = bounds(series_id=series.id)
+    ends = patiently(lambda: bounds(series_id=series.id))
     if ends is None:
         return
     at, end, days = ends[0] // DAY_MS * DAY_MS, ends[1] + 1, _FIRST_DAYS
     while at < end:
         upto = min(end, at + days * DAY_MS)
-        columns = scan(series_id=series.id, start_ms=at, end_ms=upto)
+        columns = patiently(partial(scan, series_id=series.id, start_ms=at, end_ms=upto))
         if len(columns):
             # What -0 means is 0, and not every layer can tell them apart.
             yield Columns(columns.times, columns.values + 0.0, columns.quality)
@@ -113,7 +129,8 @@ class Tally:
         edges = np.array([*range(first, last, _MAX_TOTALS_MS), last], np.int64)
         sums = [0, 0, 0]
         for low, high in pairwise(edges):
-            found = totals(series_ids=[series.id], edges_ms=np.array([low, high], np.int64))
+            edges_ms = np.array([low, high], np.int64)
+            found = patiently(partial(totals, series_ids=[series.id], edges_ms=edges_ms))
             sums[0] += int(found.energy.sum())
             sums[1] += int(found.covered.sum())
             sums[2] += int(found.estimated.sum())

@@ -72,11 +72,13 @@ def frames(file: IO[bytes]) -> Iterator[list[Any]]:
                 if frame[0] == "end":
                     if frame[1] != digest.hexdigest():
                         raise _damaged("its digest is another one")
+                    # What is left is the packing's own checksum: read too, it is checked too.
+                    plain.read(1)
                     yield frame
                     return
                 digest.update(data)
                 yield frame
-    except (zstandard.ZstdError, msgspec.MsgspecError, struct.error, IndexError, TypeError) as error:
+    except (zstandard.ZstdError, msgspec.MsgspecError, ValueError, struct.error, IndexError, TypeError) as error:
         raise _damaged(str(error)) from error
 
 

@@ -67,6 +67,15 @@ class Worker:
             self.process.kill()
         self.process.wait()
 
+    def ended(self, seconds: float) -> str:
+        """Give it so long to end by itself, then end it; returns why it failed, or nothing."""
+        try:
+            self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.end()
+            return ""
+        return self.wait()
+
     def wait(self) -> str:
         """Wait until it has ended; returns why it failed, or nothing."""
         code = self.process.wait()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
@@ -15,7 +16,7 @@ from config.transfer.errors import UnableToTransfer
 from config.transfer.files import FilesIn
 from config.transfer.read import Progress
 from config.transfer.schema import migrations_compare
-from config.transfer.series import columns_unpack, series_of
+from config.transfer.series import columns_unpack, patiently, series_of
 from config.transfer.state import State, state_begin, state_read, state_write
 from config.transfer.stream import FORMAT, frames
 from myhouse.documents.atomic import atomic
@@ -23,7 +24,6 @@ from telemetry.model import DAY_MS, Batch, Series
 from telemetry.services import history_write, quarters_refresh, series_register_many
 
 READINGS_AT_ONCE = 400_000
-_DAYS_AT_ONCE = 2_000
 
 
 class Writer:
@@ -86,7 +86,7 @@ class Writer:
         some = [series_of(one) for one in plain]
         self._series += some
         self._series_total = total
-        series_register_many(series=some)
+        patiently(partial(series_register_many, series=some))
 
     def _readings(self, at: int, *packed: Any) -> None:
         if at < self.state.series:
@@ -103,7 +103,9 @@ class Writer:
             return
         batch = Batch.concat([one for _at, one in self._waiting])
         last = max(int(batch.times.max()), time.time_ns() // 1_000_000)
-        history_write(batch=batch, now_ms=(last // DAY_MS + 1) * DAY_MS)
+        patiently(partial(history_write, batch=batch, now_ms=(last // DAY_MS + 1) * DAY_MS))
+        # Derived while whole months of few series wait: later it would be some days of every series at a time.
+        quarters_derive()
         # The newest one may go on in the next part: it is not whole yet.
         self.state.series = self._waiting[-1][0]
         self.state.readings += len(batch)
@@ -148,7 +150,7 @@ def write(file: IO[bytes], *, source: str, progress: Progress) -> dict[str, Any]
     for frame in frames(file):
         writer.take(*frame)
     connection.check_constraints()
-    _quarters(writer, progress)
+    quarters_derive()
     return {
         "rows": sum(writer.state.rows.values()),
         "series": writer.state.series,
@@ -156,9 +158,6 @@ def write(file: IO[bytes], *, source: str, progress: Progress) -> dict[str, Any]
     }
 
 
-def _quarters(writer: Writer, progress: Progress) -> None:
+def quarters_derive() -> None:
     """Derive the quarters of all days that have ended."""
-    now_ms, done = time.time_ns() // 1_000_000, 0
-    while some := quarters_refresh(now_ms=now_ms, limit=_DAYS_AT_ONCE):
-        done += some
-        progress("quarter-hours (days)", done, done)
+    patiently(partial(quarters_refresh, now_ms=time.time_ns() // 1_000_000))

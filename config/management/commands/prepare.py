@@ -21,6 +21,7 @@ from config.preparation import (
     one_at_a_time,
     pages_prepare,
     telemetry_prepare,
+    transfer_check,
 )
 from telemetry.services import store_release
 
@@ -56,6 +57,7 @@ class Command(BaseCommand):
 
     def _data_prepare(self, *, demo: bool, still_mine: Callable[[], None]) -> dict[str, Any]:
         """Bring documents and time series up to date, and the demo to this minute."""
+        transfer_check()
         migrations_check()
         series_answer = telemetry_prepare(say=self._say)
         still_mine()
