@@ -1,4 +1,4 @@
-"""`manage.py backup FILE`: the whole embedded installation in one archive, while it runs."""
+"""`manage.py backup FILE`: a whole installation in one archive, while it runs."""
 
 from __future__ import annotations
 
@@ -11,12 +11,19 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from config.backup.errors import BackupError
 from config.backup.make import backup_make
+from config.transfer.archive import archive_make
+from config.transfer.errors import UnableToTransfer
+from config.transfer.place import place_of
+from config.transfer.shown import Shown
 
 
 class Command(BaseCommand):
     """Write a consistent copy of documents, time series, files and key."""
 
-    help = "Write everything an embedded installation holds into one .tar.zst file; it may go on running."
+    help = (
+        "Write everything an installation holds into one file; it may go on running. Of an embedded one that is its "
+        "folder (.tar.zst, with its key); of servers their documents, time series and files, without SECRET_KEY."
+    )
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -25,9 +32,10 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, file: Path, **options: Any) -> None:
         """Write the archive and say what is in it."""
-        if not settings.ENVIRONMENT.embedded:
-            raise CommandError("DATABASE_URL names a server: back up its databases with their own tools.")
         target = file.absolute()
+        if settings.ENVIRONMENT.on_servers:
+            self.servers_backup(target)
+            return
         try:
             manifest = backup_make(var=settings.VAR_DIR, target=target, now=datetime.now(UTC), progress=self.progress)
         except BackupError as error:
@@ -35,6 +43,24 @@ class Command(BaseCommand):
         size = target.stat().st_size / 1_048_576
         self.stdout.write(
             f"\r{target}: {len(manifest.parts)} files, {size:.1f} MB. It contains secrets: keep it safe."
+        )
+
+    def servers_backup(self, path: Path) -> None:
+        """Write the archive of what the servers hold."""
+        shown = Shown()
+        try:
+            source = place_of("env", environment=settings.ENVIRONMENT)
+            contents = archive_make(source=source, path=path, told=shown)
+        except UnableToTransfer as error:
+            raise CommandError(str(error)) from error
+        finally:
+            shown.end("ended")
+        rows, series = sum(contents.begin["rows"].values()), contents.proof["series"]
+        readings = sum(one["readings"] for one in series.values())
+        self.stdout.write(
+            f"{path}: {rows:,} rows, {len(series):,} series, {readings:,} readings, {len(contents.proof['files']):,} "
+            f"files, {path.stat().st_size / 1_048_576:.1f} MB. It holds everybody's data, and not SECRET_KEY: keep "
+            "both safe, apart."
         )
 
     def progress(self, what: str, done: int, total: int) -> None:

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import sys
-import time
-from datetime import UTC, datetime
 from typing import Any
 
 from django.conf import settings
@@ -14,9 +10,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from config.transfer.errors import UnableToTransfer
 from config.transfer.place import FORMS, place_of
 from config.transfer.run import transfer
+from config.transfer.shown import Shown
 from config.transfer.worker import AGAIN
-
-_BAR = 30
 
 
 class Command(BaseCommand):
@@ -62,40 +57,3 @@ class Command(BaseCommand):
                 f"The key is another one: {moved.second_factors_lost} second factors no longer work; end them with "
                 "`manage.py second_factor_off`."
             )
-
-
-class Shown:
-    """Shows how far it is: a bar on a terminal, else a line now and then; and a file that others may read."""
-
-    def __init__(self) -> None:
-        self._file = settings.VAR_DIR / "run" / "transfer.json"
-        self._began = datetime.now(UTC)
-        self._last = ("", -1, 0.0)
-
-    def __call__(self, what: str, done: int, total: int) -> None:
-        """Take note; called from the threads that listen."""
-        share = 10 * done // total if total else 10
-        now = time.monotonic()
-        if sys.stderr.isatty():
-            filled = _BAR * done // max(total, 1)
-            bar = "#" * filled + "." * (_BAR - filled)
-            sys.stderr.write(f"\r[{bar}] {what} {done:,} of {total:,}   ")
-            sys.stderr.flush()
-        elif what != self._last[0] or (share != self._last[1] and done != total):
-            sys.stderr.write(f"{what}: {done:,} of {total:,}\n")
-        if what != self._last[0] or now - self._last[2] > 1:
-            self._last = (what, share, now)
-            self._note("running", what=what, done=done, total=total)
-
-    def end(self, state: str) -> None:
-        """Leave the line, and say in the file how it ended."""
-        if sys.stderr.isatty():
-            sys.stderr.write("\r" + " " * 79 + "\r")
-        self._note(state)
-
-    def _note(self, state: str, **facts: Any) -> None:
-        self._file.parent.mkdir(parents=True, exist_ok=True)
-        fresh = self._file.with_suffix(f".json.{id(self)}")
-        times = {"began_at": self._began.isoformat(), "at": datetime.now(UTC).isoformat()}
-        fresh.write_text(json.dumps({"state": state, **facts, **times}), encoding="utf-8")
-        fresh.replace(self._file)
