@@ -110,7 +110,7 @@ CACHES = {
 }
 CHANNEL_LAYERS = {
     "default": {
-        "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
+        "BACKEND": "myhouse.channel_layer.ChannelLayer",
         "CONFIG": {"hosts": [{"address": REDIS_URL, **broker.channel_options(REDIS_URL)}]},
     }
 }

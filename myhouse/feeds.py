@@ -19,6 +19,7 @@ from channels.db import database_sync_to_async
 from channels.layers import get_channel_layer
 from django.utils import timezone
 
+from myhouse.channel_layer import AGAIN
 from myhouse.models import Community, Household
 from myhouse.selectors.flow import CommunityNow, Wiring, community_now, community_series, flow_now, wiring_of
 from myhouse.services.live import LIVE_VALUES, group_of
@@ -122,7 +123,12 @@ class Feed(ABC):
     async def _receive(self, layer: Any, channel: str, groups: list[str]) -> None:
         try:
             while True:
-                if self.heard(await layer.receive(channel)):
+                message = await layer.receive(channel)
+                if message.get("type") == AGAIN:
+                    # What was told while the broker was away is lost: the pages read anew.
+                    self.listening()
+                    self._news.set()
+                elif self.heard(message):
                     self._news.set()
         finally:
             for group in groups:

@@ -1,6 +1,7 @@
 """The live channel of the market over the real broker: what a page is told, and who is turned away."""
 
 import asyncio
+import json
 import uuid
 from datetime import UTC, datetime, timedelta
 
@@ -16,8 +17,10 @@ from myhouse.models.households import Role
 from myhouse.services.live import live_publish
 from myhouse.tests.factories import CommunityMembershipFactory, MembershipFactory, UserFactory
 from myhouse.tests.test_live import OpenPage, refused
+from tests.brokers import own_broker
 
 pytestmark = pytest.mark.django_db(transaction=True)
+__all__ = ["own_broker"]
 application = URLRouter(websocket_urlpatterns)
 
 
@@ -64,6 +67,25 @@ async def test_a_page_is_told_when_it_misses_nothing_any_more_and_then_each_kind
     assert (await page.frame())["kind"] == "offer"
     await news(community, [household], "balance")
     assert (await page.frame())["kind"] == "balance"
+    await page.leave()
+
+
+@pytest.mark.slow
+async def test_a_page_reads_everything_again_after_the_broker_was_killed(own_broker):
+    started, start = own_broker
+    user, household, _community = await neighbour()
+    page = page_of(user, household.pk)
+    await page.connect()
+    await page.frame()
+    await asyncio.sleep(0.5)
+
+    started[-1].kill()
+    started[-1].wait()
+    assert await page.receive_nothing(1)
+    start()
+
+    message = await page.receive_output(5)
+    assert json.loads(message["text"])["kind"] == "ready"
     await page.leave()
 
 
