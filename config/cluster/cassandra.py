@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import shutil
 import socket
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from string import Template
-from typing import Self
+from typing import Any, Self
 
 from config.cluster.child import Child, UnableToStart, free_port, is_free
 from config.cluster.java import ROOT, SERVERS, java_home, java_program
@@ -62,19 +63,21 @@ _HASTE = {
 class CassandraRing:
     """A ring in a folder; `url(keyspace)` is what TELEMETRY_URL says."""
 
-    def __init__(self, folder: Path, *, nodes: int = 1, ports: Sequence[int] = ()) -> None:
-        """Choose ports and write each node's configuration; nothing runs yet.
+    def __init__(
+        self, folder: Path, *, nodes: int = 1, ports: Sequence[int] = (), settings: Mapping[str, Any] | None = None
+    ) -> None:
+        """Choose ports and write each node's configuration, with further settings; nothing runs yet.
 
-        Three may be given: for clients, between the nodes, and between them by TLS.
+        Three ports may be given: for clients, between the nodes, and between them by TLS.
         """
         java, library = java_program(), library_fetched()
         self.nodes = nodes
-        self.contact_points = [f"127.0.0.{number + 1}" for number in range(nodes)]
+        self.contact_points = addresses(nodes)
         self.port, self._storage_port, ssl_port = ports or _free_ports(self.contact_points)
         self.children = []
         for number, address in enumerate(self.contact_points):
             home = folder / f"cassandra-{number}"
-            self._configure(home, address, ssl_port)
+            self._configure(home, address, ssl_port, settings or {})
             heap = 512 if nodes == 1 else 384
             command = [str(java), *_java_options(home, library, heap), "org.apache.cassandra.service.CassandraDaemon"]
             self.children.append(Child(f"Cassandra {number}", command, log=folder / f"cassandra-{number}.log"))
@@ -94,8 +97,7 @@ class CassandraRing:
 
     def url(self, keyspace: str) -> str:
         """Return the address of a keyspace that is kept on every node."""
-        hosts = ",".join(f"{address}:{self.port}" for address in self.contact_points)
-        return f"cassandra://{hosts}/{keyspace}?replication={self.nodes}&dc={DATACENTER}"
+        return cassandra_url(self.nodes, self.port, keyspace)
 
     def start(self) -> None:
         """Start the nodes one after the other, each once the one before answers."""
@@ -145,7 +147,7 @@ class CassandraRing:
         except OSError:
             return False
 
-    def _configure(self, home: Path, address: str, ssl_port: int) -> None:
+    def _configure(self, home: Path, address: str, ssl_port: int, further: Mapping[str, Any]) -> None:
         """Write a node's configuration into its folder."""
         settings = home / "conf"
         settings.mkdir(parents=True, exist_ok=True)
@@ -158,9 +160,22 @@ class CassandraRing:
             "seed": f"{self.contact_points[0]}:{self._storage_port}",
         }
         template = Template((_PARTS / "cassandra.yaml").read_text())
-        (settings / "cassandra.yaml").write_text(template.substitute(words))
+        # What JSON says YAML says too.
+        more = "".join(f"{name}: {json.dumps(value)}\n" for name, value in further.items())
+        (settings / "cassandra.yaml").write_text(template.substitute(words) + more)
         for name in ("logback.xml", "cassandra-rackdc.properties"):
             shutil.copy(_PARTS / name, settings / name)
+
+
+def addresses(nodes: int) -> list[str]:
+    """Return where the nodes of a ring listen: one address each, as Cassandra wants it."""
+    return [f"127.0.0.{number + 1}" for number in range(nodes)]
+
+
+def cassandra_url(nodes: int, port: int, keyspace: str) -> str:
+    """Return the address of a keyspace that is kept on every node of a ring that listens here."""
+    hosts = ",".join(f"{address}:{port}" for address in addresses(nodes))
+    return f"cassandra://{hosts}/{keyspace}?replication={nodes}&dc={DATACENTER}"
 
 
 def library_folder() -> Path:

@@ -23,7 +23,7 @@ from telemetry.stores.base import DaySwap, PagesSwap
 from telemetry.stores.cassandra import CassandraBackend
 from telemetry.stores.cassandra_making import NAMES, TURNS
 from telemetry.stores.cassandra_notes import Clock, HotReadings, covered, hot_encode, joined
-from telemetry.stores.cassandra_place import Place
+from telemetry.stores.cassandra_place import Place, Tls
 from telemetry.stores.cassandra_series import Register
 from telemetry.tests.conftest import DAY, NOW, TODAY, cassandra_empty, cassandra_url, is_cassandra_tried, series_of
 from telemetry.windows import window_around
@@ -63,6 +63,13 @@ def test_a_url_names_hosts_keyspace_datacenter_and_replication():
     place = Place.of("cassandra://user:s%40y@one:19042,two:19042/energy?replication=2&dc=eu-1")
     assert place == Place(["one", "two"], 19042, "energy", "eu-1", 2, "user", "s@y")
     assert Place.of("cassandra://one/energy") == Place(["one"], 9042, "energy", "dc1", 3, None, None)
+    protected = Place.of("cassandra://one/energy?tls=ca&ca=/etc/ca.pem&cert=me.pem&key=me.key")
+    assert protected.tls == Tls("/etc/ca.pem", "me.pem", "me.key", names=False)
+
+
+def test_refuses_files_for_tls_that_cannot_be_read(tmp_path):
+    with pytest.raises(StoreConfigurationError, match=r"none\.pem.* cannot be used"):
+        CassandraBackend.check_url(f"cassandra://one/energy?tls=1&ca={tmp_path}/none.pem")
 
 
 @pytest.mark.parametrize(
@@ -77,6 +84,8 @@ def test_a_url_names_hosts_keyspace_datacenter_and_replication():
         "cassandra://one:x/energy",
         "cassandra://one/energy?replication=many",
         "cassandra://one/energy?colour=red",
+        "cassandra://one/energy?tls=perhaps",
+        "cassandra://one/energy?ca=/etc/ca.pem",
     ],
 )
 def test_refuses_a_url_without_showing_its_password(url):
