@@ -72,10 +72,18 @@ def _inspect(options: dict[str, Any], progress: Progress) -> dict[str, Any]:
     from django.apps import apps
 
     from config.transfer.documents import rows_of
+    from config.transfer.errors import UnableToTransfer
     from config.transfer.schema import source_check
     from config.transfer.state import state_read
+    from telemetry.selectors import store_state
 
     source_check()
+    waiting = store_state().spooled_readings
+    if waiting:
+        raise UnableToTransfer(
+            f"{waiting:,} readings wait in the spool until the time series are reachable: start the installation "
+            "until they are written, stop it, then repeat."
+        )
     factors = rows_of(apps.get_model("myhouse", "SecondFactor")).count()
     return {"unfinished": state_read() is not None, "second_factors": factors}
 

@@ -57,6 +57,9 @@ class Place:
         found = {name: value for name, value in os.environ.items() if name not in {"DATABASE_URL", "TELEMETRY_URL"}}
         folder = self.folder / STAGING if staged and self.embedded else self.folder
         found["MYHOUSE_VAR"] = str(folder)
+        if staged:
+            # What the source has in cold storage is copied; two installations must not tidy the same files.
+            found.pop("COLD_URL", None)
         if self.servers is not None:
             found["DATABASE_URL"], found["TELEMETRY_URL"] = self.servers
         elif (folder / KEY).exists():
@@ -99,6 +102,8 @@ def _unnamed(why: str) -> UnableToTransfer:
 
 def source_check(place: Place) -> None:
     """Refuse a folder that is none of an embedded installation."""
+    if place.folder.is_file():
+        raise UnableToTransfer(f"{place.folder} is a file. If it is an archive: manage.py restore {place.folder}")
     if place.embedded and not (place.folder / DOCUMENTS).exists():
         raise UnableToTransfer(f"{place.folder} holds no installation: it has no {DOCUMENTS}. Name {FORMS}.")
     _key_check(place)
