@@ -13,5 +13,8 @@ CASH_ORDERS = Limit("market-cash", tries=30, window_s=3_600)
 
 
 def trading_count(*, limit: Limit, user_id: uuid.UUID, now: datetime) -> None:
-    """Count one try of a member; refuse it when there were too many, saying how long to wait."""
-    limit_hit(limit=limit, subject=user_id.hex, now=now)
+    """Count one try of a member; refuse it when there were too many, saying how long to wait.
+
+    The market goes on while Redis is away: what must not happen the documents themselves refuse.
+    """
+    limit_hit(limit=limit, subject=user_id.hex, now=now, alone=True)

@@ -1,11 +1,13 @@
 """How often something may be tried: counters in Redis, shared by all web processes.
 
-With Redis away nothing is let through that is counted here: passwords could otherwise be guessed without end.
+With Redis away nothing is let through that is counted here: passwords could otherwise be guessed without end. What
+only who has signed in can do goes on; then each process counts alone.
 """
 
 from __future__ import annotations
 
 import hashlib
+import threading
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -16,6 +18,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from myhouse.errors import Busy, TooMany
+
+_ALONE_AT_MOST = 10_000
+_alone: dict[str, int] = {}
+_counting = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -35,8 +41,11 @@ class Hit:
     ends_in_s: int
 
 
-def limit_hit(*, limit: Limit, subject: str, now: datetime) -> Hit:
-    """Count one try; refuse it when there were too many, saying how long to wait."""
+def limit_hit(*, limit: Limit, subject: str, now: datetime, alone: bool = False) -> Hit:
+    """Count one try; refuse it when there were too many, saying how long to wait.
+
+    `alone`: while Redis is away this process counts by itself, instead of letting nothing through.
+    """
     key, left_s = _key(limit, subject, now)
     try:
         pipeline = _client().pipeline()
@@ -44,7 +53,10 @@ def limit_hit(*, limit: Limit, subject: str, now: datetime) -> Hit:
         pipeline.expire(key, left_s + 1)
         count = int(pipeline.execute()[0])
     except redis.RedisError as error:
-        raise Busy(_("This cannot be checked for a moment. Try again in half a minute."), retry_after_s=30) from error
+        if not alone:
+            said = _("This cannot be checked for a moment. Try again in half a minute.")
+            raise Busy(said, retry_after_s=30) from error
+        count = _counted_alone(key)
     if count > limit.tries:
         message = ngettext(
             "Too many tries. Try again in %(minutes)s minute.",
@@ -62,6 +74,15 @@ def limit_clear(*, limit: Limit, subject: str, now: datetime) -> None:
     except redis.RedisError:
         # Counters end by themselves; a success must not fail because one could not be cleared.
         return
+
+
+def _counted_alone(key: str) -> int:
+    with _counting:
+        if key not in _alone and len(_alone) >= _ALONE_AT_MOST:
+            # Rare, and harmless: a few counts begin anew.
+            _alone.clear()
+        _alone[key] = _alone.get(key, 0) + 1
+        return _alone[key]
 
 
 def _key(limit: Limit, subject: str, now: datetime) -> tuple[str, int]:

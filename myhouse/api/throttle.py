@@ -22,12 +22,13 @@ READING = frozenset({"GET", "HEAD", "OPTIONS"})
 def request_count(request: Request) -> dict[str, str]:
     """Count a request against its token, else its user, else its address; returns what the answer says of it.
 
-    One round trip to Redis. While that is away reading goes on uncounted and nothing is changed.
+    One round trip to Redis. While that is away each process counts alone, except before somebody has signed in: then
+    reading goes on uncounted and nothing is changed.
     """
     kind, subject = _subject(request)
     limit = Limit(f"api-{kind}", tries=settings.API_RATES[kind], window_s=WINDOW_S)
     try:
-        hit = limit_hit(limit=limit, subject=subject, now=timezone.now())
+        hit = limit_hit(limit=limit, subject=subject, now=timezone.now(), alone=kind != "anonymous")
     except TooMany as refusal:
         raise too_many(tries=limit.tries, wait_s=refusal.retry_after_s) from refusal
     except Busy:

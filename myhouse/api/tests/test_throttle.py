@@ -109,22 +109,36 @@ def test_counts_wrong_tokens_by_the_address():
     assert client_of(UserFactory()).get("/api/v1/me").status_code == 200
 
 
-def test_reads_uncounted_and_writes_nothing_while_redis_is_away(settings):
-    user = UserFactory()
-    client = client_of(user)
+@pytest.fixture
+def away(settings):
+    """Redis cannot be reached."""
     settings.REDIS_URL = "redis://127.0.0.1:1/0"
     limits._client.cache_clear()
-    try:
-        reads = [client.get("/api/v1/me") for _ in range(5)]
-        written = client.patch("/api/v1/me", {"theme": "dark"}, content_type="application/json")
-    finally:
-        limits._client.cache_clear()
+    limits._alone.clear()
+    yield
+    limits._client.cache_clear()
+    limits._alone.clear()
+
+
+def test_counts_alone_while_redis_is_away(away, settings):
+    settings.API_RATES = {**settings.API_RATES, "read": 3}
+    user = UserFactory()
+    client = client_of(user)
+
+    reads = [client.get("/api/v1/me") for _ in range(4)]
+    written = client.patch("/api/v1/me", {"theme": "dark"}, content_type="application/json")
 
     user.refresh_from_db()
-    assert {one.status_code for one in reads} == {200}
-    assert "RateLimit" not in reads[0].headers
-    assert (written.status_code, written.headers["Retry-After"]) == (503, "30")
-    assert user.theme == "auto"
+    assert [one.status_code for one in reads] == [200, 200, 200, 429]
+    assert (written.status_code, user.theme) == (200, "dark")
+
+
+def test_gives_no_token_while_redis_is_away(away):
+    asked = {"email": UserFactory().email, "password": "correct horse"}
+
+    answer = Client().post("/api/v1/tokens", asked, content_type="application/json")
+
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "30")
 
 
 @pytest.mark.django_db(transaction=True)
