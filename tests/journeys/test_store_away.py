@@ -18,7 +18,7 @@ from devices.tests.factories import Meter, http_meter
 from marketplace.models import Trade
 from marketplace.models.offers import TradeState
 from marketplace.services.settlement import windows_settle
-from marketplace.tests.factories import EURO, traders
+from marketplace.tests.factories import EURO, Trader, traders
 from myhouse.models import Measurement
 from myhouse.tests.factories import NOW, PASSWORD, MembershipFactory, UserFactory
 from telemetry.live import live_put
@@ -163,9 +163,20 @@ def test_the_operators_page_and_readiness_say_what_is_away_and_what_waits(home, 
 
 
 @pytest.fixture
-def trade() -> Trade:
-    seller, buyer = traders(money_uct=EURO)
+def neighbours() -> tuple[Trader, ...]:
+    return tuple(traders(money_uct=EURO))
+
+
+@pytest.fixture
+def trade(neighbours) -> Trade:
+    seller, buyer = neighbours
     return buyer.buys(seller.offers_window(1_000, 20_000_000, start=NOW + timedelta(hours=1)))
+
+
+def test_energy_is_bought_from_neighbours_as_before(neighbours, away):
+    seller, buyer = neighbours
+    trade = buyer.buys(seller.offers_window(1_000, 20_000_000, start=NOW + timedelta(hours=1)))
+    assert trade.state == TradeState.RESERVED
 
 
 def test_nothing_is_settled_while_the_store_is_away_however_late_it_gets(trade, away):
