@@ -16,7 +16,7 @@ import shutil
 import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
 _ADDRESSES = "TEST_SERVERS"
 _KEY = "a key for tests that is long enough to be taken by the settings"
-_STANDING = ("auth_permission", "django_content_type", "django_migrations")
 _numbers = itertools.count(1)
 _end = ExitStack()
 _begun = threading.Event()
@@ -132,6 +131,19 @@ def broker_of(var: Path) -> Valkey:
     return _brokers[var]
 
 
+@contextmanager
+def store_of(var: Path) -> Iterator[None]:
+    """Read the store of the installation in this folder, as one more process of it."""
+    from django.test import override_settings
+
+    from telemetry.process import store_close
+
+    files = f"sqlite:///{var / 'telemetry.sqlite3'}"
+    with override_settings(TELEMETRY_URL=surroundings(var).get("TELEMETRY_URL", files)):
+        yield
+        store_close()
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Leave out by name and reason what is about the embedded parts themselves."""
     if not on_servers():
@@ -160,42 +172,19 @@ def _quickly_emptied(django_db_setup: None, django_db_blocker: DjangoDbBlocker) 
     """Empty the collections that hold something; Django would ask all, and then make its permissions anew."""
     from django.test import TransactionTestCase
 
+    from tests.taken_back import held, tests_own_taken_back
+
     with django_db_blocker.unblock():
-        _names, fresh = _held()
+        _names, fresh = held()
     thorough = TransactionTestCase._fixture_teardown
 
     def emptied(case: TransactionTestCase) -> None:
-        names, standing = _held()
+        holding, standing = held()
         if standing == fresh:
-            _empty(names)
+            tests_own_taken_back(holding)
         else:
             thorough(case)
 
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(TransactionTestCase, "_fixture_teardown", emptied)
         yield
-
-
-def _held() -> tuple[list[str], dict[str, int]]:
-    """The collections that hold something, and how much those that stand hold: asked at once."""
-    from django.db import connection
-
-    connection.ensure_connection()
-    asked = []
-    for name in connection.introspection.table_names():
-        if not name.startswith("system."):
-            bound = [{"$count": "held"}] if name in _STANDING else [{"$limit": 1}, {"$project": {"_id": 1}}]
-            asked.append({"$unionWith": {"coll": name, "pipeline": [*bound, {"$set": {"_id": name}}]}})
-    rows = list(connection.database.aggregate([{"$documents": [{"_id": "", "held": 0}]}, *asked])) if asked else []
-    names = [row["_id"] for row in rows if row["_id"] and row["_id"] not in _STANDING]
-    return names, {row["_id"]: row["held"] for row in rows if row["_id"] in _STANDING}
-
-
-def _empty(names: list[str]) -> None:
-    """Take away what a test left; the last one waits for the majority, and so for those before it."""
-    from django.db import connection
-    from pymongo import WriteConcern
-
-    for name in names:
-        concern = WriteConcern("majority" if name == names[-1] else 1)
-        connection.database[name].with_options(write_concern=concern).delete_many({})

@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from django.db import transaction
 from django.test import override_settings
 
 from config import demo
@@ -22,6 +21,7 @@ from marketplace.services.sellable import sellable_refresh_all
 from myhouse.documents.models import AuditEntry, OutboxMessage
 from myhouse.documents.services import SYSTEM
 from myhouse.models import Community, Household, Notice, User
+from tests.taken_back import taken_back
 
 pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 
@@ -148,16 +148,14 @@ def done_in(minute: int) -> list[tuple]:
     """What one minute does to the market; taken back again."""
     known = set(Offer.objects.values_list("pk", flat=True))
     made = set(Trade.objects.values_list("pk", flat=True))
-    with transaction.atomic():
+    with taken_back():
         trading_step(street(), now=NOW, minute=minute)
         offers = Offer.objects.exclude(pk__in=known).order_by("pk")
         trades = Trade.objects.exclude(pk__in=made).order_by("pk")
-        seen = [
+        return [
             *offers.values_list("seller_id", "energy_wh", "total_uct"),
             *trades.values_list("buyer_id", "total_uct"),
         ]
-        transaction.set_rollback(True)
-    return seen
 
 
 def test_the_same_minute_brings_the_same_ideas(filled: Path) -> None:

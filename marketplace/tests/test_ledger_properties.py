@@ -1,7 +1,6 @@
 """Whatever is moved, held, paid, released and taken back, in any order: the ledger stays sound."""
 
 import pytest
-from django.db import transaction
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -18,6 +17,7 @@ from marketplace.services.ledger import UnableToPay, ledger_write, reservation_s
 from marketplace.services.proof import ledger_prove
 from marketplace.tests.ledgers import fresh, moved, village
 from myhouse.tests.factories import NOW
+from tests.taken_back import taken_back
 
 AMOUNTS = st.integers(0, 120)
 PLACES = st.integers(0, 3)
@@ -28,8 +28,8 @@ class LedgerMachine(RuleBasedStateMachine):
 
     def __init__(self):
         super().__init__()
-        # Each example in a transaction of its own, of which nothing stays.
-        self.block = transaction.atomic()
+        # Of each example nothing stays.
+        self.block = taken_back()
         self.block.__enter__()
         place = village(homes=4, money=100)
         self.accounts = [one.money for one in place.neighbours]
@@ -119,7 +119,6 @@ class LedgerMachine(RuleBasedStateMachine):
         assert outcome.sound, outcome.finding
         issued = Account.objects.filter(owner_kind=OwnerKind.ISSUING).values_list("balance", flat=True)
         assert sum(self.balance) + sum(issued) == 0
-        transaction.set_rollback(True)
         self.block.__exit__(None, None, None)
 
 

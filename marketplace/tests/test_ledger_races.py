@@ -8,7 +8,7 @@ import pytest
 
 from tests.servers import surroundings
 
-pytestmark = [pytest.mark.slow, pytest.mark.processes]
+pytestmark = [pytest.mark.slow, pytest.mark.processes, pytest.mark.xdist_group("ledger_races")]
 
 
 @pytest.fixture(scope="module")

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
 import hypothesis
 import schemathesis
 from django.core.handlers.wsgi import WSGIHandler
-from django.db import transaction
 from drf_spectacular.generators import SchemaGenerator
 from hypothesis import strategies as st
 from schemathesis import Case, GenerationMode, Response
@@ -124,14 +122,6 @@ def asked(case: Case, secret: str) -> Response:
     headers = {"Authorization": f"Bearer {secret}"} if secret else {}
     response: Response = case.call(app=application(), headers=headers)
     return response
-
-
-@contextmanager
-def taken_back() -> Iterator[None]:
-    """Take back what a request changed, so that the next one finds the same."""
-    with transaction.atomic():
-        yield
-        transaction.set_rollback(True)
 
 
 def every(requests: st.SearchStrategy[Case], judge: Callable[[Case], None], *, examples: int = EXAMPLES_EACH) -> None:

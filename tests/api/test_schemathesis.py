@@ -19,9 +19,9 @@ from tests.api.asked import (
     promised,
     requests_of,
     right_requests_of,
-    taken_back,
 )
 from tests.api.conftest import ids_in
+from tests.taken_back import taken_back
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("at_now", "unbounded")]
 OPERATIONS = operations()

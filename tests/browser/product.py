@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import json
-import os
 import re
 import signal
 import subprocess
@@ -16,6 +15,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+from tests.servers import surroundings
 
 ROOT = Path(__file__).resolve().parents[2]
 READY_S = 90
@@ -44,16 +45,10 @@ class Product:
         return f"{self.url}/households/{self.told['household']}/"
 
 
-def environment(var: Path) -> dict[str, str]:
-    """The surroundings of a fresh embedded installation in this folder."""
-    kept = {k: v for k, v in os.environ.items() if k not in {"DATABASE_URL", "TELEMETRY_URL", "REDIS_URL", "DEBUG"}}
-    return {**kept, "MYHOUSE_VAR": str(var), "DJANGO_SETTINGS_MODULE": "config.settings"}
-
-
 @contextmanager
 def running(var: Path) -> Iterator[Product]:
     """Prepare, seed and serve; everything started here has ended afterwards."""
-    env = environment(var)
+    env = surroundings(var)
     # Two test workers must not collect the same static files at once.
     with (Path(tempfile.gettempdir()) / "myhouse-browser-tests.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

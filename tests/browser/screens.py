@@ -20,7 +20,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from tests.browser.product import CHROMIUM_ARGS, ROOT, environment
+from tests.browser.product import CHROMIUM_ARGS, ROOT
+from tests.servers import surroundings
 from tests.services import chromium
 
 HOUSEHOLD, OPERATOR = "household@demo.example", "operator@demo.example"
@@ -92,7 +93,7 @@ def demo() -> Iterator[tuple[str, str]]:
         log = Path(folder) / "said.txt"
         command = [sys.executable, "manage.py", "serve", "--demo", "--port", "0"]
         with log.open("w") as output:
-            server = subprocess.Popen(command, cwd=ROOT, env=environment(Path(folder) / "v"), stdout=output)
+            server = subprocess.Popen(command, cwd=ROOT, env=surroundings(Path(folder) / "v"), stdout=output)
             try:
                 until = time.monotonic() + READY_S
                 found = None

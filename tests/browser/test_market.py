@@ -11,7 +11,8 @@ from email import message_from_bytes, policy
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.product import ROOT, environment
+from tests.browser.product import ROOT
+from tests.servers import surroundings
 
 pytestmark = [pytest.mark.slow, pytest.mark.browser, pytest.mark.processes]
 SOON_MS = 1_000
@@ -230,7 +231,7 @@ def test_the_market_speaks_german(visit, product, signed_in):
 
 def manage(product, code: str) -> None:
     command = [sys.executable, "manage.py", "shell", "-c", code]
-    subprocess.run(command, cwd=ROOT, env=environment(product.var), check=True, capture_output=True)
+    subprocess.run(command, cwd=ROOT, env=surroundings(product.var), check=True, capture_output=True)
 
 
 def test_a_suspended_household_reads_and_does_not_trade(visit, product, neighbour):

@@ -9,7 +9,8 @@ import sys
 
 import pytest
 
-from tests.browser.product import ROOT, environment
+from tests.browser.product import ROOT
+from tests.servers import surroundings
 
 pytestmark = [pytest.mark.browser, pytest.mark.processes]
 
@@ -20,7 +21,7 @@ def oak(product) -> dict:
     seeded = subprocess.run(
         [sys.executable, "-m", "tests.browser.seed_operators"],
         cwd=ROOT,
-        env=environment(product.var),
+        env=surroundings(product.var),
         check=True,
         stdout=subprocess.PIPE,
         text=True,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import http.client
 import json
 import os
@@ -20,11 +19,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from django.test import override_settings
 
 from bench.serving import ROOT, Served, serving
-from telemetry.process import store_close
 from telemetry.selectors import scan, series_get_many
+from tests.servers import broker_of, on_servers, store_of, surroundings
 
 pytestmark = [pytest.mark.processes, pytest.mark.slow, pytest.mark.xdist_group("serve")]
 ROUNDS = 3
@@ -105,7 +103,7 @@ class Sender:
 @pytest.fixture(scope="module")
 def served() -> Iterator[Served]:
     path = Path(tempfile.mkdtemp(prefix="mh-"))
-    with serving(var=path / "var", environment=DEMO) as one:
+    with serving(var=path / "var", environment=surroundings(path / "var") | DEMO) as one:
         yield one
     shutil.rmtree(path, ignore_errors=True)
 
@@ -116,6 +114,11 @@ def pid_of(served: Served, victim: str) -> int | None:
 
 def kill(served: Served, victim: str) -> None:
     """End a part with -9 and wait until the supervisor has another one running."""
+    if victim == "broker" and on_servers():
+        broker = broker_of(served.var)
+        broker.kill()
+        broker.start()
+        return
     before = pid_of(served, victim)
     assert before is not None, f"the {victim} does not run"
     os.kill(before, signal.SIGKILL)
@@ -130,21 +133,13 @@ def set_up(served: Served) -> dict[str, list[str]]:
     done = subprocess.run(
         [sys.executable, "manage.py", "shell", "--no-imports", "-c", SETUP.format(senders=SENDERS)],
         cwd=ROOT,
-        env={**os.environ, "MYHOUSE_VAR": str(served.var)},
+        env=surroundings(served.var),
         capture_output=True,
         text=True,
         check=True,
         timeout=60,
     )
     return json.loads(done.stdout.splitlines()[-1])
-
-
-@contextlib.contextmanager
-def store_of(served: Served) -> Iterator[None]:
-    """Read the installation's store as one more process."""
-    with override_settings(TELEMETRY_URL=f"sqlite:///{served.var / 'telemetry.sqlite3'}"):
-        yield
-        store_close()
 
 
 def polls_since(series: list[uuid.UUID], start_ms: int) -> list[int]:
@@ -166,7 +161,7 @@ def test_every_acknowledged_reading_survives_kills_of_every_part_and_none_is_the
             time.sleep(1.5)
             kill(served, victim)
     last_kill_ms = time.time_ns() // 1_000_000
-    with store_of(served):
+    with store_of(served.var):
         end = time.monotonic() + 90
         while min(polls_since(polled, last_kill_ms)) < 2:
             assert time.monotonic() < end, f"polling did not go on: {polls_since(polled, last_kill_ms)}"

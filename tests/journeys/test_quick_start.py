@@ -20,6 +20,7 @@ import httpx
 import pytest
 
 from bench.serving import ROOT, Served, serving
+from tests.servers import surroundings
 
 pytestmark = [pytest.mark.processes, pytest.mark.slow, pytest.mark.xdist_group("serve")]
 SMALL = {"MYHOUSE_DEMO_HOMES": "4", "MYHOUSE_DEMO_DAYS": "8"}
@@ -28,7 +29,7 @@ SMALL = {"MYHOUSE_DEMO_HOMES": "4", "MYHOUSE_DEMO_DAYS": "8"}
 @pytest.fixture(scope="module")
 def served() -> Iterator[Served]:
     path = Path(tempfile.mkdtemp(prefix="mh-"))
-    with serving(var=path / "var", environment=SMALL) as one:
+    with serving(var=path / "var", environment=surroundings(path / "var") | SMALL) as one:
         yield one
     shutil.rmtree(path, ignore_errors=True)
 
@@ -92,7 +93,7 @@ def stocked(served: Served) -> Served:
     subprocess.run(
         [sys.executable, "manage.py", "shell", "-c", REFRESH.format(household=home.rpartition("/")[2])],
         cwd=ROOT,
-        env={**os.environ, "MYHOUSE_VAR": str(served.var)},
+        env=surroundings(served.var),
         check=True,
         capture_output=True,
         timeout=60,
@@ -179,7 +180,8 @@ def test_readings_and_purchases_reach_two_programs_within_a_second(stocked: Serv
 
 def test_a_stream_ends_with_the_server() -> None:
     path = Path(tempfile.mkdtemp(prefix="mh-"))
-    with serving(var=path / "var", environment={"MYHOUSE_DEMO_HOMES": "2", "MYHOUSE_DEMO_DAYS": "1"}) as small:
+    few = {"MYHOUSE_DEMO_HOMES": "2", "MYHOUSE_DEMO_DAYS": "1"}
+    with serving(var=path / "var", environment=surroundings(path / "var") | few) as small:
         client = client_of(small, "household")
         home = home_of(client)
         listener = Listener(client, home)

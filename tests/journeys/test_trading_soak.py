@@ -23,6 +23,7 @@ import pytest
 
 from bench.serving import ROOT, Served, serving
 from tests.journeys.soak_client import Meters, Order, Reader, Trader, Wire
+from tests.servers import surroundings
 
 pytestmark = [pytest.mark.processes, pytest.mark.slow, pytest.mark.xdist_group("serve")]
 SECONDS = float(os.environ.get("SOAK_SECONDS", "40"))
@@ -34,7 +35,7 @@ DEMO = {"MYHOUSE_DEMO_HOMES": "4", "MYHOUSE_DEMO_DAYS": "2"}
 def served() -> Iterator[Served]:
     # Not pytest's own folder: its path may be too long for a socket.
     path = Path(tempfile.mkdtemp(prefix="mh-"))
-    with serving(var=path / "var", environment=DEMO) as one:
+    with serving(var=path / "var", environment=surroundings(path / "var") | DEMO) as one:
         yield one
     shutil.rmtree(path, ignore_errors=True)
 
@@ -43,7 +44,7 @@ def run(served: Served, *command: str) -> subprocess.CompletedProcess[str]:
     done = subprocess.run(
         [sys.executable, *command],
         cwd=ROOT,
-        env={**os.environ, "MYHOUSE_VAR": str(served.var)},
+        env=surroundings(served.var),
         capture_output=True,
         text=True,
         timeout=120,

@@ -7,17 +7,18 @@ from datetime import timedelta
 
 import pyotp
 import pytest
-from django.db import transaction
 
 from tests.security.world import World, world
+from tests.taken_back import kept_between_tests, taken_back
 
 
 @pytest.fixture(scope="module")
 def strangers(django_db_setup, django_db_blocker) -> Iterator[World]:
     """Somebody else's household with one of everything."""
-    with django_db_blocker.unblock(), transaction.atomic():
-        yield world()
-        transaction.set_rollback(True)
+    with django_db_blocker.unblock(), taken_back():
+        made = world()
+        with kept_between_tests():
+            yield made
 
 
 @pytest.fixture

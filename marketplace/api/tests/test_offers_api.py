@@ -197,7 +197,10 @@ def test_a_key_used_for_one_offer_is_free_for_another(market, buyer):
     one, another = (market[0].offers_stored(2_000, EURO).pk for _offer in range(2))
     # Made in one moment they are alike but for the end.
     like_one = UUID(int=one.int ^ 1)
-    Offer.objects.filter(pk=another).update(id=like_one)
+    renamed = Offer.objects.get(pk=another)
+    renamed.pk = like_one
+    renamed.save(force_insert=True)
+    Offer.objects.filter(pk=another).delete()
     paths = [f"offers/{pk}/purchases" for pk in (one, like_one)]
 
     first, second = (buyer.post(path, {"energy_wh": 500}, key="k-1") for path in paths)
