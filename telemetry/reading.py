@@ -54,10 +54,15 @@ class Reads:
 
     def rows(self, ids: Iterable[UUID]) -> dict[UUID, SeriesRow]:
         """The registered ones among these ids; registrations never change, so they are remembered."""
-        missing = [one for one in ids if one not in self._known]
+        known = self._known
+        missing = [one for one in ids if one not in known]
         if missing:
-            self._known.update(self.backend.series_get(missing))
-        return self._known
+            known.update(self.backend.series_get(missing))
+        return known
+
+    def rows_forget(self) -> None:
+        """Ask anew for every series; whoever is at work goes on with what he has."""
+        self._known = {}
 
     def series_get(self, ids: Sequence[UUID]) -> dict[UUID, Series]:
         """The registered ones among these ids."""

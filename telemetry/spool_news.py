@@ -16,6 +16,8 @@ logger = logging.getLogger(__name__)
 
 _KEY = "telemetry:spools"
 EVERY_S = 2.0
+FORGOTTEN_MS = 2 * 86_400_000
+"""Nobody waits longer for a machine that tells nothing any more: it is gone, and its volume with it."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,8 @@ class SpoolNews:
             redis.Redis.from_url(redis_url, socket_timeout=1.0, socket_connect_timeout=1.0) if redis_url else None
         )
         self._spool = spool
-        self._told = False
+        # Whoever used the folder before may have ended without telling that it is empty.
+        self._told = True
         self._next = 0.0
 
     def tell(self, *, away_since_ms: int | None) -> None:
@@ -44,8 +47,8 @@ class SpoolNews:
         if self._client is None or now < self._next or not (self._spool.waits() or self._told):
             return
         self._next = now + EVERY_S
-        state = self._spool.state()
         try:
+            state = self._spool.state()
             if state.readings or state.refused or self._spool.waits():
                 told = {
                     "host": socket.gethostname(),
@@ -58,7 +61,7 @@ class SpoolNews:
             else:
                 self._client.hdel(_KEY, self._spool.id)
                 self._told = False
-        except redis.RedisError as error:
+        except (redis.RedisError, OSError) as error:
             logger.warning("The state of the spool is not told to other machines now: %s", error)
 
     def elsewhere(self) -> list[Elsewhere]:
@@ -67,12 +70,14 @@ class SpoolNews:
             return []
         try:
             told: dict[bytes, bytes] = self._client.hgetall(_KEY)  # type: ignore[assignment] # bytes without decoding
-        except redis.RedisError:
+            own = self._spool.id
+        except (redis.RedisError, OSError):
             return []
         found = []
+        now_ms = time.time_ns() // 1_000_000
         for name, value in told.items():
-            if name.decode() != self._spool.id:
-                said = json.loads(value)
+            said = json.loads(value)
+            if name.decode() != own and now_ms - said["told_ms"] < FORGOTTEN_MS:
                 waiting = Waiting(said["readings"], said["size"], said["oldest_ms"], said["refused"])
                 found.append(Elsewhere(said["host"], said["told_ms"], waiting))
         return found

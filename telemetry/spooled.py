@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from telemetry.spool import Spool, Waiting
 from telemetry.spool_news import SpoolNews
 from telemetry.store import Progress, Store
 from telemetry.stores.base import Backend
+
+logger = logging.getLogger(__name__)
 
 HISTORY_AT_MOST = 500_000
 """More readings at once than this are an import, which waits for the store itself."""
@@ -44,7 +47,11 @@ class SpooledStore(Store):
 
     def waiting(self) -> Waiting:
         """What waits in this machine's spool."""
-        return self.spool.state()
+        try:
+            return self.spool.state()
+        except OSError as error:
+            logger.warning("The spool in %s cannot be looked into: %s", self.spool.folder, error)
+            return Waiting(0, 0, None, 0)
 
     def history_write(self, batch: Batch, now_ms: int, progress: Progress | None = None) -> WriteResult:
         """Seal past days directly; while the store is away or readings wait, go behind them if it is not too much."""
@@ -63,7 +70,7 @@ class SpooledStore(Store):
 
     def _back(self) -> None:
         # What was remembered meanwhile came from a copy: from now on the store itself is asked.
-        self._known.clear()
+        self.rows_forget()
 
     def _turn(self) -> None:
         self._replayer.wake()

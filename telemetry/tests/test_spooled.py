@@ -269,3 +269,42 @@ def test_a_writer_killed_while_it_spools_leaves_everything_it_acknowledged(node,
         # The one under way may have been written, too; it was not acknowledged.
         assert len(found) in {least, least + 1}
         assert found == [float(number) for number in range(len(found))]
+
+
+@pytest.fixture
+def halves(tmp_path) -> Iterator:
+    """Two nodes that keep everything once: without one of them half of the partitions cannot be reached."""
+    from config.cluster.cassandra import CassandraRing
+
+    if not is_cassandra_tried():
+        pytest.skip("asked for with TEST_CASSANDRA=1 (make test-cassandra)")
+    with CassandraRing(tmp_path, nodes=2) as ring:
+        yield ring
+
+
+def test_where_some_partitions_are_away_a_series_is_read_whole_or_not_at_all_and_nothing_is_lost(halves, folder):
+    url = halves.url("spool_halves").replace("replication=2", "replication=1")
+    store = SpooledStore(CassandraBackend(url), folder / "spool", max_bytes=8 * MB)
+    series = [series_of(Kind.GAUGE, "W") for _ in range(12)]
+    store.series_register(series)
+    at = now() - 10_000
+    store.write(Batch.concat([Batch.of(one.id, [at, at + 1], [1.0, 2.0]) for one in series]), now())
+    halves.kill(1)
+    outcomes = []
+    for one in series:
+        try:
+            outcomes.append(values_of(store, one, at, at + 100))
+        except StoreUnavailableError:
+            outcomes.append(None)
+    begun = time.monotonic()
+    for number in range(2, 12):
+        store.write(Batch.concat([Batch.of(one.id, at + number, float(number + 1)) for one in series]), now())
+    took = time.monotonic() - begun
+    halves.start_node(1)
+    whole_again(store)
+    print(f"{sum(one is None for one in outcomes)} of {len(series)} could not be read; ten writes took {took:.1f} s")
+    assert None in outcomes
+    assert all(one in (None, [1.0, 2.0]) for one in outcomes)
+    for one in series:
+        assert values_of(store, one, at, at + 100) == [float(number + 1) for number in range(12)]
+    store.close()
