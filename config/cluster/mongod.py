@@ -41,8 +41,7 @@ class MongoSet:
 
     def url(self, name: str) -> str:
         """Return the address of a database in the set."""
-        hosts = ",".join(f"{LOOPBACK}:{port}" for port in self.ports)
-        return f"mongodb://{hosts}/{name}?replicaSet={SET}"
+        return mongodb_url(self.ports, name)
 
     def start(self) -> None:
         """Start all nodes, and wait until the set takes writes."""
@@ -144,6 +143,12 @@ class MongoSet:
             yield client
         finally:
             client.close()
+
+
+def mongodb_url(ports: Sequence[int], name: str) -> str:
+    """Return the address of a database in a set that listens here."""
+    hosts = ",".join(f"{LOOPBACK}:{port}" for port in ports)
+    return f"mongodb://{hosts}/{name}?replicaSet={SET}"
 
 
 def mongod_program() -> Path:

@@ -34,6 +34,7 @@ class Plan:
     folder: Path
     cassandra_nodes: int
     port: int
+    demo: bool = True
     web: int = 2
     pause_s: float = _PAUSE_S
 
@@ -125,8 +126,8 @@ def _serves(servers: Servers, plan: Plan) -> bool:
 
 
 def _product(plan: Plan, servers: Servers) -> Child:
-    command = [sys.executable, str(ROOT / "manage.py"), "serve", "--demo", "--port", str(plan.port)]
-    command += ["--web", str(plan.web), "--workers", "per-queue"]
+    command = [sys.executable, str(ROOT / "manage.py"), "serve", "--port", str(plan.port)]
+    command += [*(["--demo"] if plan.demo else []), "--web", str(plan.web), "--workers", "per-queue"]
     for sign in (servers.folder / "var" / "run").glob("*.ready"):
         sign.unlink()
     surroundings = {**servers.environment(), "MYHOUSE_VAR": str(servers.folder / "var")}

@@ -8,14 +8,14 @@ import secrets
 import time
 import zlib
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import IO, Any, Self
 
-from config.cluster.cassandra import CassandraRing
+from config.cluster.cassandra import CassandraRing, addresses, cassandra_url
 from config.cluster.child import LOOPBACK, Child, UnableToStart, is_free
-from config.cluster.mongod import MongoSet
-from config.cluster.valkey import Valkey
+from config.cluster.mongod import MongoSet, mongodb_url
+from config.cluster.valkey import Valkey, valkey_url
 
 NAME = "myhouse"
 # Below the ports that the system gives out by itself, so that what was free stays free.
@@ -32,8 +32,23 @@ class Kept:
 
     mongo: list[int]
     cassandra: list[int]
+    cassandra_nodes: int
     valkey: int
     secret_key: str
+
+    @classmethod
+    def of(cls, folder: Path) -> Self:
+        """Read it; FileNotFoundError in a folder without servers."""
+        return cls(**json.loads((folder / "servers.json").read_text(encoding="utf-8")))
+
+    def environment(self) -> dict[str, str]:
+        """Return what the product is told by its environment."""
+        return {
+            "DATABASE_URL": mongodb_url(self.mongo, NAME),
+            "TELEMETRY_URL": cassandra_url(self.cassandra_nodes, self.cassandra[0], NAME),
+            "REDIS_URL": valkey_url(self.valkey),
+            "SECRET_KEY": self.secret_key,
+        }
 
 
 @dataclass(frozen=True)
@@ -105,12 +120,7 @@ class Servers:
 
     def environment(self) -> dict[str, str]:
         """Return what the product is told by its environment."""
-        return {
-            "DATABASE_URL": self.mongo.url(NAME),
-            "TELEMETRY_URL": self.cassandra.url(NAME),
-            "REDIS_URL": self.valkey.url,
-            "SECRET_KEY": self._kept.secret_key,
-        }
+        return self._kept.environment()
 
     def parts(self) -> list[Part]:
         """Return every process."""
@@ -155,24 +165,22 @@ class Servers:
     def _remembered(self, mongo_nodes: int, cassandra_nodes: int) -> Kept:
         """Return the ports of last time, with others for those that somebody took meanwhile; remember them."""
         path = self.folder / "servers.json"
-        hosts = [f"127.0.0.{number + 1}" for number in range(cassandra_nodes)]
+        hosts = addresses(cassandra_nodes)
         try:
-            kept = Kept(**json.loads(path.read_text(encoding="utf-8")))
+            kept = Kept.of(self.folder)
         except FileNotFoundError:
-            kept = Kept([0] * mongo_nodes, [0] * _CASSANDRA_PORTS, 0, secrets.token_urlsafe(50))
-        if len(kept.mongo) != mongo_nodes or len(list(self.folder.glob("cassandra-*/data"))) not in {
-            0,
-            cassandra_nodes,
-        }:
+            key = secrets.token_urlsafe(50)
+            kept = Kept([0] * mongo_nodes, [0] * _CASSANDRA_PORTS, cassandra_nodes, valkey=0, secret_key=key)
+        if (len(kept.mongo), kept.cassandra_nodes) != (mongo_nodes, cassandra_nodes):
             raise UnableToStart(f"{self.folder} holds a cluster of another size: choose another folder.")
         if cassandra_nodes > 1 and any(port and not _is_free(port, hosts) for port in kept.cassandra):
             raise UnableToStart(f"A port of {kept.cassandra} is taken, by which Cassandra's nodes know each other.")
         taken = set[int]()
-        kept = Kept(
-            [self._port(port, [LOOPBACK], taken) for port in kept.mongo],
-            [self._port(port, hosts, taken) for port in kept.cassandra],
-            self._port(kept.valkey, [LOOPBACK], taken),
-            kept.secret_key,
+        kept = replace(
+            kept,
+            mongo=[self._port(port, [LOOPBACK], taken) for port in kept.mongo],
+            cassandra=[self._port(port, hosts, taken) for port in kept.cassandra],
+            valkey=self._port(kept.valkey, [LOOPBACK], taken),
         )
         path.touch(mode=0o600)
         path.write_text(json.dumps(asdict(kept)), encoding="utf-8")

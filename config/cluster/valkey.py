@@ -68,7 +68,7 @@ class Valkey:
         """The address of its first database."""
         if self._tls is not None:
             return f"rediss://{LOOPBACK}:{self.port}/0?ssl_ca_certs={self._tls.ca}"
-        return f"redis://{LOOPBACK}:{self.port}/0"
+        return valkey_url(self.port)
 
     def start(self) -> None:
         """Start it, also after a kill, and wait until it answers."""
@@ -107,6 +107,11 @@ class Valkey:
                 return plain.recv(64).startswith(b"+PONG")
         except OSError:
             return False
+
+
+def valkey_url(port: int) -> str:
+    """Return the address of the first database of a server that listens here."""
+    return f"redis://{LOOPBACK}:{port}/0"
 
 
 def valkey_program(*, tls: bool = False) -> Path:
