@@ -39,7 +39,8 @@ class Partition(NamedTuple):
     @property
     def path(self) -> str:
         """Where it lies, as Hive, Spark, Trino and DuckDB understand it."""
-        return f"bucket={self.bucket:05d}/year={self.year}/month={self.month:02d}"
+        # Without leading zeros: those would make words of the numbers.
+        return f"bucket={self.bucket}/year={self.year}/month={self.month}"
 
     @property
     def days(self) -> range:

@@ -20,7 +20,7 @@ from typing import NamedTuple
 from telemetry.cold.files import SUFFIX, Files
 from telemetry.cold.lease import LEASE_S, WAIT_S, Lease
 from telemetry.cold.writing import UNFINISHED, Part, days_in
-from telemetry.errors import CorruptBlockError, StoreBusyError
+from telemetry.errors import CorruptBlockError, StoreBusyError, StoreConfigurationError
 from telemetry.model import DAY_MS, Columns
 from telemetry.pointers import Partition, Pointer, pointer_decode, pointer_encode, pointer_to
 from telemetry.stores.base import Backend, DaySwap, SeriesRow, Snapshot
@@ -102,7 +102,7 @@ class Archive:
     def _lying(self, bucket: int) -> dict[Partition, list[str]]:
         """The files of each partition of a bucket, unfinished ones as well."""
         found: dict[Partition, list[str]] = {}
-        folder = f"bucket={bucket:05d}"
+        folder = f"bucket={bucket}"
         with self._files.asked():
             listed = self._files.listed(folder, recursive=True)
         for path in listed:
@@ -220,7 +220,7 @@ class Archive:
             path = self._files.path(partition, name)
             strangers = self._files.series_of(path) - ours
             if strangers:
-                raise CorruptBlockError(
+                raise StoreConfigurationError(
                     f"{path} holds series {min(strangers)}, which this installation does not know: give each "
                     "installation a COLD_URL of its own."
                 )

@@ -101,8 +101,8 @@ class Files:
                     return found
             self._root_require()
         raise CorruptBlockError(
-            f"The {pointer.readings} readings of series {pointer.series} in {self.place.name}/{pointer.partition.path} "
-            "are not there, or are damaged: bring the folder back from its last backup."
+            f"The readings of series {pointer.series} in {self.place.name}/{pointer.partition.path} are not there, or "
+            "are damaged: bring the folder back from its last backup."
         )
 
     def _root_require(self) -> None:
