@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import resource
 import sqlite3
 import subprocess
@@ -18,6 +17,7 @@ from django.test import override_settings
 
 from config.installation import UnableToServe
 from config.preparation import migrations_check, pages_prepare
+from tests.servers import surroundings
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -27,7 +27,7 @@ def prepare(var: Path, *, largest_file: int | None = None) -> subprocess.Complet
     return subprocess.run(
         [sys.executable, "manage.py", "prepare"],
         cwd=ROOT,
-        env={**os.environ, "MYHOUSE_VAR": str(var), "DEBUG": "1"},
+        env=surroundings(var) | {"DEBUG": "1"},
         capture_output=True,
         text=True,
         preexec_fn=limit,
@@ -53,6 +53,7 @@ def test_prepares_an_empty_folder_and_again(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.embedded("the version of the time series' SQLite file")
 def test_refuses_time_series_of_a_newer_version(tmp_path: Path) -> None:
     prepare(tmp_path)
     with closing(sqlite3.connect(tmp_path / "telemetry.sqlite3")) as store:
@@ -66,6 +67,7 @@ def test_refuses_time_series_of_a_newer_version(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.embedded("the disk that holds the documents' SQLite file is full")
 def test_a_full_disk_while_preparing_is_one_sentence(tmp_path: Path) -> None:
     done = prepare(tmp_path, largest_file=200_000)
 
