@@ -1,0 +1,232 @@
+"""From a folder to real servers and back, killed in the middle, archived and restored."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from django.db import connections
+
+from config.tests.test_transfer import moved, run, told
+from config.transfer.errors import UnableToTransfer
+from tests.services import ROOT
+from tests.surroundings import VAR
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.processes,
+    pytest.mark.timeout(900),
+    pytest.mark.xdist_group("transfer"),
+    pytest.mark.skipif(
+        not ({"SERVERS_AT", "TEST_SERVERS"} & set(os.environ)),
+        reason="moves to real servers and back: part of `make test-servers`, or name running ones in SERVERS_AT",
+    ),
+]
+KEY = "a key of an installation that is long enough to be taken"
+
+
+def _addresses() -> dict[str, str]:
+    if "SERVERS_AT" in os.environ:
+        return json.loads(Path(os.environ["SERVERS_AT"]).read_text())
+    return json.loads(os.environ["TEST_SERVERS"])
+
+
+def _forget(mongodb: str, cassandra: str, name: str) -> None:
+    from pymongo import MongoClient
+
+    from telemetry.stores.cassandra_link import Place, cluster_made
+
+    with MongoClient(mongodb) as client:
+        client.drop_database(name)
+    cluster = cluster_made(Place.of(cassandra), request_s=60)
+    cluster.connect().execute(f"DROP KEYSPACE IF EXISTS {name}")
+    cluster.shutdown()
+
+
+@pytest.fixture
+def empty_servers() -> Iterator[Callable[[], tuple[str, str]]]:
+    """Addresses of databases that nobody has, gone after the test."""
+    made: list[tuple[str, str, str]] = []
+
+    def make() -> tuple[str, str]:
+        name = f"move_{secrets.token_hex(5)}"
+        known = _addresses()
+        urls = (known["mongodb"].replace("NAME", name), known["cassandra"].replace("NAME", name))
+        made.append((*urls, name))
+        return urls
+
+    yield make
+    for one in made:
+        _forget(*one)
+
+
+@pytest.fixture(scope="module")
+def market(tmp_path_factory) -> tuple[Path, list[str], dict[str, object]]:
+    """A market in a folder, the people to visit it as, and what they find."""
+    var = tmp_path_factory.mktemp("market")
+    broker = {"REDIS_URL": f"unix://{VAR}/run/valkey.sock"}
+    seeded = told("seed", var=var, MOVING_LONG="1", **broker)
+    people = [str(seeded["email"]), str(seeded["factor"])]
+    return var, people, told("visit", *people, var=var, **broker)
+
+
+def on_servers(urls: tuple[str, str], key: str) -> dict[str, str]:
+    broker = {"REDIS_URL": f"unix://{VAR}/run/valkey.sock"}
+    return {"DATABASE_URL": urls[0], "TELEMETRY_URL": urls[1], "SECRET_KEY": key, **broker}
+
+
+def rows_of(folder: Path) -> dict[str, set[tuple[object, ...]]]:
+    """Every row of every table but those each installation makes for itself; without keys of its own."""
+    found = {}
+    with closing(sqlite3.connect(folder / "documents.sqlite3")) as connection:
+        tables = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        for table in tables:
+            columns = [row[1] for row in connection.execute(f"PRAGMA table_info({table})")]
+            if "_id" in columns:
+                found[table] = set(connection.execute(f"SELECT {', '.join(columns)} FROM {table}"))
+    return found
+
+
+def test_a_market_goes_to_servers_and_back_though_it_is_killed_on_the_way(market, empty_servers, tmp_path):
+    source, people, before = market
+    urls = empty_servers()
+    key = (source / "secret_key").read_text()
+    servers = f"{urls[0]},{urls[1]},file://{tmp_path / 'cluster'}"
+    elsewhere = moved(source, servers, var=tmp_path / "env", SECRET_KEY=KEY)
+    assert "SECRET_KEY is not the key" in elsewhere.stderr
+
+    _kill_in_the_middle(source, servers, urls[0], tmp_path / "env", key)
+    unfinished = run("prepare", var=tmp_path / "cluster", **on_servers(urls, key))
+    assert "the target of an unfinished transfer" in unfinished.stderr
+    other = moved(tmp_path / "other", servers, var=tmp_path / "env", SECRET_KEY=key)
+    assert "holds no installation" in other.stderr
+    again = moved(source, servers, var=tmp_path / "env", SECRET_KEY=key)
+    assert again.returncode == 0, again.stderr
+    assert "all equal" in again.stdout
+
+    # Looking at it signs in and notes a proof: so it is looked at after it went back.
+    back = moved(servers, tmp_path / "back", var=tmp_path / "env", SECRET_KEY=key)
+    assert back.returncode == 0, back.stderr
+    assert rows_of(tmp_path / "back") == rows_of(source)
+    assert (tmp_path / "back" / "secret_key").read_text() == key
+    broker = {"REDIS_URL": f"unix://{VAR}/run/valkey.sock"}
+    assert told("visit", *people, var=tmp_path / "back", **broker) == before
+    assert told("visit", *people, var=tmp_path / "cluster", **on_servers(urls, key)) == before
+    assert before["signed_in"] == [302, True]
+    assert before["ledger"][0] is True
+    uploaded = Path("files") / "uploads" / "meter.csv"
+    assert (tmp_path / "back" / uploaded).read_bytes() == (source / uploaded).read_bytes()
+
+
+def _kill_in_the_middle(source: Path, servers: str, mongodb: str, var: Path, key: str) -> None:
+    """Kill the transfer with -9 while it writes readings; its helpers end with it."""
+    from pymongo import MongoClient
+
+    environment = {**os.environ, "MYHOUSE_VAR": str(var), "SECRET_KEY": key, "LOG_LEVEL": "ERROR"}
+    for name in ("DATABASE_URL", "TELEMETRY_URL"):
+        environment.pop(name, None)
+    command = [sys.executable, "manage.py", "transfer", "--from", str(source), "--to", servers]
+    process = subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.DEVNULL)
+    with MongoClient(mongodb) as client:
+        states = client.get_default_database()["transfer_state"]
+        state: dict[str, int] = {"readings": 0}
+        while state["readings"] < 100_000:
+            assert process.poll() is None, "it ended before it could be killed"
+            time.sleep(0.02)
+            found = states.find_one({"_id": 1})
+            state = json.loads(found["data"]) if found is not None else state
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        assert json.loads(states.find_one({"_id": 1})["data"])["readings"] < 1_200_000
+
+
+def test_an_archive_of_servers_is_restored_into_servers_and_into_a_folder(market, empty_servers, tmp_path):
+    source, people, before = market
+    first, second, key = empty_servers(), empty_servers(), (source / "secret_key").read_text()
+    servers = f"{first[0]},{first[1]},file://{tmp_path / 'first'}"
+    assert moved(source, servers, var=tmp_path / "env", SECRET_KEY=key).returncode == 0
+    archive = tmp_path / "house.backup"
+
+    made = run("backup", str(archive), var=tmp_path / "first", **on_servers(first, key))
+    assert made.returncode == 0, made.stderr
+    assert archive.stat().st_mode & 0o077 == 0
+    assert key.encode() not in archive.read_bytes()
+
+    _damaged_is_refused(archive, second, tmp_path, key)
+    occupied = run("restore", str(archive), var=tmp_path / "first", **on_servers(first, key))
+    assert "is not empty" in occupied.stderr
+    restored = run("restore", str(archive), var=tmp_path / "second", **on_servers(second, key))
+    assert restored.returncode == 0, restored.stderr
+    assert told("visit", *people, var=tmp_path / "second", **on_servers(second, key)) == before
+
+    unknown = run("restore", str(archive), var=tmp_path / "folder")
+    assert "SECRET_KEY is not the key" in unknown.stderr
+    folder = run("restore", str(archive), var=tmp_path / "folder", SECRET_KEY=key)
+    assert folder.returncode == 0, folder.stderr
+    assert rows_of(tmp_path / "folder") == rows_of(source)
+    assert (tmp_path / "folder" / "secret_key").read_text() == key
+
+
+def _damaged_is_refused(archive: Path, urls: tuple[str, str], tmp_path: Path, key: str) -> None:
+    """Refuse an archive with one byte changed, one that was cut, and one of a folder; write nothing."""
+    from pymongo import MongoClient
+
+    whole = archive.read_bytes()
+    (tmp_path / "changed").write_bytes(whole[:-5000] + bytes([whole[-5000] ^ 1]) + whole[-4999:])
+    (tmp_path / "cut").write_bytes(whole[: len(whole) // 2])
+    shutil.copy(archive, tmp_path / "foreign")
+    (tmp_path / "foreign").write_bytes(b"\x28\xb5\x2f\xfd" + whole[100:])
+    for name, why in (("changed", "damaged"), ("cut", "incomplete"), ("foreign", "--from FOLDER --to env")):
+        refused = run("restore", str(tmp_path / name), var=tmp_path / "second", **on_servers(urls, key))
+        assert refused.returncode == 1
+        assert why in refused.stderr
+    with MongoClient(urls[0]) as client:
+        assert client.get_default_database().list_collection_names() == []
+
+
+@pytest.fixture
+def on_mongodb(transactional_db) -> None:
+    from django.db import connection
+
+    if connection.vendor != "mongodb":
+        pytest.skip("asks this suite's own MongoDB: part of `make test-servers`")
+
+
+def test_documents_are_read_as_they_were_at_one_moment(on_mongodb):
+    from config.transfer.documents import one_moment
+    from myhouse.models import User
+    from myhouse.tests.factories import UserFactory
+
+    def another() -> None:
+        UserFactory()
+        connections.close_all()
+
+    UserFactory()
+    with one_moment():
+        before = User.objects.count()
+        thread = threading.Thread(target=another)
+        thread.start()
+        thread.join()
+        assert [User.objects.count(), len(User.objects.all())] == [before, before]
+    assert User.objects.count() == before + 1
+
+
+def test_a_moment_that_the_server_has_forgotten_is_told_with_what_helps(on_mongodb):
+    from pymongo.errors import OperationFailure
+
+    from config.transfer.documents import one_moment
+
+    with pytest.raises(UnableToTransfer, match="minSnapshotHistoryWindowInSeconds"), one_moment():
+        raise OperationFailure("Read timestamp is older than the oldest available timestamp.", 239)
