@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -23,6 +24,12 @@ class DatabaseUrlError(ValueError):
 def is_mongodb(url: str) -> bool:
     """Tell whether the URL is that of a MongoDB replica set."""
     return url.startswith(MONGODB)
+
+
+def is_away(error: BaseException) -> bool:
+    """Tell whether an error says that no server could be reached, or that none leads at the moment."""
+    known = sys.modules.get("pymongo.errors")
+    return known is not None and any(isinstance(one, known.ConnectionFailure) for one in (error, error.__cause__))
 
 
 def databases(url: str) -> dict[str, dict[str, Any]]:
@@ -70,11 +77,18 @@ def _mongodb(url: str) -> dict[str, Any]:
         "HOST": url,
         "NAME": name,
         "OPTIONS": {
-            # What was acknowledged outlives the loss of the primary, and only that is read.
+            # Everywhere: what was acknowledged outlives the loss of the primary, and only that is read. (A transaction
+            # takes both over; its snapshot is then that of what a majority holds.)
             "w": "majority",
             "readConcernLevel": "majority",
+            # Also everywhere: whoever has just changed something sees it on the next page, guards and keys are looked
+            # up where they are written, and a withdrawn right ends at once. No use of this product is worth a page
+            # that is seconds old; what may be old (live values, limits) stands in Redis. Secondaries are there to take
+            # over; a report that may be old is run on one with tools of its own (docs/operations.md).
             "readPreference": "primary",
+            # Single statements, reads too, are tried once more by the driver when the primary changes.
             "retryWrites": True,
+            "retryReads": True,
             # An election takes a few seconds; a request that waits longer is answered 503.
             "serverSelectionTimeoutMS": _WAIT_MS,
             "connectTimeoutMS": _WAIT_MS,

@@ -15,6 +15,7 @@ from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
+from config.databases import is_away
 from myhouse.errors import UnableTo
 
 if TYPE_CHECKING:
@@ -145,6 +146,8 @@ def _refusal(error: Exception) -> tuple[int, str, list[dict[str, str]], int] | N
         fields = [{"field": one.field, "message": one.message} for one in error.errors]
         detail = error.message or _("There is no such thing, or it is not yours.")
         return STATUS_OF_KIND[error.kind], detail, fields, error.retry_after_s
+    if is_away(error):
+        return HTTPStatus.SERVICE_UNAVAILABLE, _("The database cannot be reached at the moment. Try again."), [], 2
     status = status_of(error)
     if status is None:
         return _framework_refusal(error)

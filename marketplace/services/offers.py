@@ -268,6 +268,7 @@ def _refresh_if_old(household: Household, kind: str, now: datetime) -> None:
 
 @atomic
 def _create(offer: Offer, actor: Actor, now: datetime) -> Offer:
+    guard("offers", offer.seller_id)
     if Offer.objects.filter(seller_id=offer.seller_id, state=OfferState.OPEN).count() >= OPEN_AT_MOST:
         raise UnableToOfferNow(
             _("This household has %(most)d open offers. Withdraw one first.") % {"most": OPEN_AT_MOST}
@@ -281,7 +282,6 @@ def _create(offer: Offer, actor: Actor, now: datetime) -> Offer:
 
 def _reserve(offer: Offer, energy_wh: int, now: datetime) -> list[list[int]]:
     """Reserve what is offered: battery content, or each slot's part of a window's expected surplus."""
-    guard("offers", offer.seller_id)
     if offer.kind == OfferKind.STORED:
         if not stored_offer(household_id=offer.seller_id, energy_wh=energy_wh, now=now):
             _refuse_stored(offer)

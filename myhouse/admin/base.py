@@ -13,6 +13,7 @@ from django.contrib import messages
 from django.contrib.admin import helpers
 from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import SimpleTemplateResponse
 from django.utils.translation import gettext as _
 from unfold.admin import ModelAdmin
 from unfold.views import ChangeList
@@ -20,6 +21,8 @@ from unfold.views import ChangeList
 from myhouse.admin.columns import Column, columns_of, name_of
 from myhouse.admin.scope import is_operator, scope_of
 from myhouse.admin.titles import titles_set
+from myhouse.documents.bounded import TookTooLongError, read_for
+from myhouse.errors import Busy
 from myhouse.formatting import MISSING
 from myhouse.models import Household
 
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
     from django.utils.functional import _StrPromise
 
 _HOUSEHOLDS_SEARCHED = 500
+_READ_FOR_S = 5.0
 
 
 class RowsList(ChangeList):  # type: ignore[misc] # the admin's look has no types
@@ -78,6 +82,18 @@ class ReadOnlyAdmin(ModelAdmin):  # type: ignore[misc] # the admin's look has no
 
     def rows_fill(self, rows: Iterable[Any]) -> None:
         """Read what the rows of a page show besides their own fields."""
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """Show the list, unless the database takes too long: one search must not hold up the market."""
+        try:
+            with read_for(_READ_FOR_S):
+                answer: HttpResponse = super().changelist_view(request, extra_context)
+                if isinstance(answer, SimpleTemplateResponse):
+                    # Here and not later: rows are read while they are written.
+                    answer.render()
+        except TookTooLongError as error:
+            raise Busy(_("This takes too long. Search for an id, or filter for less."), retry_after_s=1) from error
+        return answer
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[RowsList]:
         """Return the kind of list."""

@@ -144,6 +144,7 @@ def exports_tidy(*, now: datetime) -> int:
 
 
 def _request(user: User, kind: str, actor: Actor, now: datetime) -> PrivacyJob:
+    guard("privacy", user.pk)
     if PrivacyJob.objects.filter(user_id=user.pk, state__in=_OPEN).exists():
         raise UnableToAsk(_("A request of yours is being worked on. Wait until it is done."))
     job = PrivacyJob.objects.create(user=user, kind=kind, requested_at=now)
@@ -163,7 +164,6 @@ def _enqueue(job: PrivacyJob) -> None:
 
 def _keep(job: PrivacyJob, user: User, file: IO[bytes], now: datetime) -> None:
     """Put the archive where its owner can fetch it, and tell him."""
-    guard("privacy", user.pk)
     file.seek(0)
     path = default_storage.save(f"privacy/{job.pk.hex}.zip", File(file))
     try:

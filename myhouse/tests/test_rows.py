@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from django.db import IntegrityError
+from django.db import IntegrityError, connection
 
 from myhouse.documents import rows
 from myhouse.documents.base import FOREVER
@@ -13,11 +13,10 @@ from myhouse.documents.models import AuditEntry
 from myhouse.documents.rows import row_change, rows_find, rows_insert
 from myhouse.models import Battery, Notice, User
 from myhouse.tests.factories import BatteryFactory, UserFactory
-from tests.servers import on_servers
 
 pytestmark = pytest.mark.django_db
 # The finest difference of two times that the database keeps.
-FINEST = timedelta(milliseconds=1) if on_servers() else timedelta(microseconds=1)
+FINEST = timedelta(milliseconds=1) if connection.vendor == "mongodb" else timedelta(microseconds=1)
 NOW = datetime(2026, 11, 21, 8, 0, 0, tzinfo=UTC) + 123 * timedelta(milliseconds=1) + FINEST
 
 
@@ -26,6 +25,7 @@ def way(request, monkeypatch) -> str:
     """Both ways of writing: the second one is what other stores than SQLite get."""
     if request.param == "the ORM":
         monkeypatch.setattr(rows, "KEPT_FOR", ())
+        monkeypatch.setattr(rows, "TOLD_DIRECTLY", ())
     return request.param
 
 
