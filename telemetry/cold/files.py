@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from bisect import bisect_right
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -214,13 +214,9 @@ def columns_of(table: Any) -> Columns:
     """The readings of a table of Arrow's."""
     import pyarrow as pa
 
-    def column(name: str, form: Callable[[], Any] | None, kind: type) -> Any:
-        found = table.column(name).combine_chunks()
-        found = found.cast(form()) if form is not None else found
-        return np.ascontiguousarray(found.to_numpy(zero_copy_only=False), kind)
-
+    times, values, quality = (table.column(name).combine_chunks() for name in _READ)
     return Columns(
-        column("time", pa.int64, np.int64),
-        column("value", None, np.float64),
-        column("quality", None, np.uint8),
+        np.ascontiguousarray(times.view(pa.int64()).to_numpy(zero_copy_only=False), np.int64),
+        np.ascontiguousarray(values.to_numpy(zero_copy_only=False), np.float64),
+        np.ascontiguousarray(quality.to_numpy(zero_copy_only=False), np.uint8),
     )
