@@ -1,6 +1,7 @@
 """Numbers over time under opaque series ids."""
 
 from django.apps import AppConfig
+from django.conf import settings
 
 
 class TelemetryConfig(AppConfig):
@@ -9,5 +10,9 @@ class TelemetryConfig(AppConfig):
     name = "telemetry"
 
     def ready(self) -> None:
-        """Register the system check."""
+        """Register the system check; let requests and tasks pass without the tables' connection."""
         from telemetry import checks  # noqa: F401 - registers itself
+        from telemetry.databases import connection_rest, is_cassandra
+
+        if is_cassandra(settings.TELEMETRY_URL):
+            connection_rest()

@@ -54,3 +54,10 @@ def installed_apps(url: str, names: list[str]) -> list[str]:
     if not is_cassandra(url):
         return names
     return ["telemetry", ENGINE, *(name for name in names if name != "telemetry")]
+
+
+def connection_rest() -> None:
+    """Let the engine connect when tables are made, and not at both ends of every request and task."""
+    from django_cassandra_engine.base import DatabaseWrapper  # type: ignore[import-untyped] # the engine has no types
+
+    DatabaseWrapper.close_if_unusable_or_obsolete = lambda _connection: None
