@@ -12,7 +12,7 @@ from types import FrameType
 from config.cluster.child import Child, UnableToStart
 from config.cluster.servers import Part, Servers
 from config.serve import logs
-from config.serve.parts import GROUPS
+from config.serve.parts import address_path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 MONGO_NODES = 3
@@ -112,24 +112,17 @@ def _watch(servers: Servers, product: Child, plan: Plan) -> None:
     while product.is_running:
         for one in watched:
             one.look()
-        if not told and _serves(servers, plan):
+        if not told and address_path(servers.folder / "var").exists():
             say(_try_it(servers))
             told = True
         time.sleep(_WATCH_S)
     raise UnableToStart(f"The product ended ({product.how_it_ended()}); what it said stands above.")
 
 
-def _serves(servers: Servers, plan: Plan) -> bool:
-    """Tell whether the product said that it runs: all its parts are there."""
-    names = [f"web-{number + 1}" for number in range(plan.web)] + [f"worker-{name}" for name in GROUPS]
-    return all((servers.folder / "var" / "run" / f"{name}.ready").exists() for name in names)
-
-
 def _product(plan: Plan, servers: Servers) -> Child:
     command = [sys.executable, str(ROOT / "manage.py"), "serve", "--port", str(plan.port)]
     command += [*(["--demo"] if plan.demo else []), "--web", str(plan.web), "--workers", "per-queue"]
-    for sign in (servers.folder / "var" / "run").glob("*.ready"):
-        sign.unlink()
+    address_path(servers.folder / "var").unlink(missing_ok=True)
     surroundings = {**servers.environment(), "MYHOUSE_VAR": str(servers.folder / "var")}
     return Child("MyHouse", command, log=None, environment=surroundings)
 

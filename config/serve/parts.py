@@ -43,6 +43,11 @@ class Plan:
     valkey_memory_mb: int = 96
 
 
+def address_path(var: Path) -> Path:
+    """Return the file that names the address while everything runs."""
+    return var / "run" / "address"
+
+
 def kind_of(spec: Spec) -> int:
     """Return the part's place in the order of stopping."""
     return KINDS.index(spec.name.partition("-")[0])

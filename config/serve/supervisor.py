@@ -16,7 +16,7 @@ from typing import IO, Any
 from config.backup.swap import swap_finish
 from config.installation import UnableToServe, files_check, folder_check, installation_read, lock_take
 from config.serve import logs
-from config.serve.parts import Plan, broker, kind_of, parts
+from config.serve.parts import Plan, address_path, broker, kind_of, parts
 from config.serve.process import TRIES_BEFORE_GIVING_UP, Process, Spec, bind_to_parent
 
 STOP_SIGNALS = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
@@ -83,6 +83,7 @@ class Supervisor:
         installation_read(var=plan.var)
         files_check(var=plan.var, names=plan.files)
         self.listener = self._listen()
+        address_path(plan.var).unlink(missing_ok=True)
         self._launch(self._broker())
         prepared = self._prepare()
         self._launch(self._parts(simulated=bool(prepared.get("simulated"))))
@@ -90,6 +91,7 @@ class Supervisor:
         self.say(f"\nMyHouse runs at {self.address()} (ready after {seconds:.1f} s; Ctrl-C stops it)")
         for login in prepared.get("logins", []):
             self.say(f"  {login['role']:<10} {login['email']:<28} password: {login['password']}")
+        address_path(plan.var).write_text(self.address(), encoding="ascii")
 
     def address(self) -> str:
         """Return where a browser finds it."""
@@ -230,6 +232,7 @@ class Supervisor:
         """End what was started, the broker last; never longer than the sum of the parts' patience."""
         if self.listener is not None:
             self.listener.close()
+            address_path(self.plan.var).unlink(missing_ok=True)
         for _place, alike in groupby(sorted(self.processes, key=_kind), key=_kind):
             self._end(list(alike))
         if self.processes:

@@ -25,9 +25,13 @@ from config.cluster.mongod import MongoSet, mongod_program
 from config.cluster.run import Watched
 from config.cluster.servers import NAME, Part, Servers
 from config.serve.parts import GROUPS
+from tests.servers import on_servers
 from tests.services import require
 
 ROOT = Path(__file__).resolve().parents[2]
+with_servers = pytest.mark.skipif(
+    not on_servers(), reason="starts a whole cluster of its own: runs with the suite on servers"
+)
 
 
 def missing(*needed: Callable[[], object]) -> str:
@@ -97,6 +101,7 @@ def test_a_set_whose_ports_were_taken_meanwhile_knows_itself_on_other_ones(tmp_p
         second.stop()
 
 
+@with_servers
 @pytest.mark.slow
 @pytest.mark.processes
 def test_a_second_start_finds_what_the_first_one_kept(tmp_path):
@@ -165,6 +170,7 @@ def status(pid: int) -> str:
         return "\nState:\tZ"
 
 
+@with_servers
 @pytest.mark.slow
 @pytest.mark.processes
 def test_one_command_runs_everything_and_leaves_nothing(tmp_path):

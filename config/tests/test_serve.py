@@ -85,6 +85,8 @@ def serving(var: Path) -> Iterator[Serving]:
 def test_prints_the_address_and_the_logins(serving: Serving) -> None:
     assert "http://127.0.0.1:" in serving.text()
     assert "anna@example.org" in serving.text()
+    until((serving.var / "run" / "address").exists)
+    assert (serving.var / "run" / "address").read_text() in serving.text()
 
 
 @pytest.mark.parametrize("name", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
