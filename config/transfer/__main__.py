@@ -1,6 +1,7 @@
-"""One side of a transfer, in a process set up for its place: `python -m config.transfer MODE OPTIONS`.
+"""One side of a transfer, in a process set up for its place: `python -m config.transfer {…}`.
 
-Started by `config.transfer.run` with the numbers of two pipes: one for the stream, one to tell how far it is.
+Started by `config.transfer.worker` with the numbers of two pipes, one for the stream, one to tell how far it is; what
+to do is read from its input, a line for each step.
 """
 
 from __future__ import annotations
@@ -16,34 +17,43 @@ import msgspec
 
 
 def main() -> int:
-    """Set Django up for the environment, do one step, tell its result or why there is none."""
+    """Set Django up for the environment; do what is asked, tell the result, or why there is none and end."""
     from config.serve.process import bind_to_parent
 
-    mode, options = sys.argv[1], json.loads(sys.argv[2])
-    bind_to_parent(options["parent"])
+    ends = json.loads(sys.argv[1])
+    bind_to_parent(ends["parent"])
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
-    teller = _Teller(options["tell"])
+    teller = _Teller(ends["tell"])
     try:
         import django
 
         django.setup()
-        from config.transfer.errors import UnableToTransfer
-        from myhouse.errors import UnableTo
-        from telemetry.errors import TelemetryError
     except Exception as error:  # noqa: BLE001 whatever the environment lacks is said in its message
         teller.tell(error=str(error))
         return 1
+    for line in sys.stdin:
+        asked = json.loads(line)
+        if not _done(asked["step"], {**asked["options"], "stream": ends["stream"]}, teller):
+            return 1
+    return 0
+
+
+def _done(step: str, options: dict[str, Any], teller: _Teller) -> bool:
+    """Do one step, and keep nothing in memory of it: the next one reads what is really there."""
     from django.db import DatabaseError
 
+    from config.transfer.errors import UnableToTransfer
+    from myhouse.errors import UnableTo
+    from telemetry.errors import TelemetryError
+
     try:
-        result = _STEPS[mode](options, teller.progress)
+        result = _STEPS[step](options, teller.progress)
+        _close()
     except (UnableToTransfer, UnableTo, TelemetryError, DatabaseError, OSError) as error:
         teller.tell(error=str(error) or type(error).__name__)
-        return 1
-    finally:
-        _close()
+        return False
     teller.tell(result=result)
-    return 0
+    return True
 
 
 class _Teller:
@@ -112,9 +122,14 @@ def _read(options: dict[str, Any], progress: Progress) -> dict[str, Any]:
             done=done,
             proven=options["proven"],
             with_files=options["files"],
-            progress=progress,
+            # Through a pipe, what was read is told when it is written.
+            progress=progress if options["proven"] else _unheard,
         )
     return {}
+
+
+def _unheard(_what: str, _done: int, _total: int) -> None:
+    """Say nothing."""
 
 
 def _write(options: dict[str, Any], progress: Progress) -> dict[str, Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -48,19 +47,8 @@ def archive_make(*, source: Place, path: Path, told: Told) -> Contents:
     except OSError as error:
         raise UnableToTransfer(f"{path} cannot be written ({error.strerror}): choose another place.") from error
     try:
-        reader = Worker(
-            "read",
-            source.environment(),
-            told=told,
-            stream=descriptor,
-            state=None,
-            level=SMALL,
-            proven=True,
-            files=True,
-        )
-        with ExitStack() as stack:
-            stack.callback(reader.end)
-            reader.result()
+        with Worker(source.environment(), told=told, stream=descriptor) as reader:
+            reader.ask("read", state=None, level=SMALL, proven=True, files=True)
         with partial.open("rb") as file:
             os.fsync(file.fileno())
         contents = archive_check(partial, told=told)
@@ -105,20 +93,18 @@ def archive_restore(*, path: Path, target: Place, replace: bool, new_key: bool, 
     with locked(target):
         lost = key_settle(_key_of(contents, target), target, new_key=new_key)
         mark = f"archive {contents.digest[:32]}"
-        target_state(target, mark, told=told)
-        began = time.monotonic()
         stream = os.open(path, os.O_RDONLY)
-        writer = Worker("write", target.environment(staged=True), told=told, stream=stream, source=mark)
-        with ExitStack() as stack:
-            stack.callback(writer.end)
-            if failure := writer.wait():
+        with Worker(target.environment(staged=True), told=told, stream=stream) as there:
+            target_state(there, target, mark)
+            began = time.monotonic()
+            there.begin("write", source=mark)
+            failure, written = there.failure()
+            if failure:
                 raise UnableToTransfer(f"{failure} {AGAIN}")
-            written = writer.result()
-        copied = time.monotonic()
-        there = Worker("proof", target.environment(staged=True), told=told, files=True).result()
-        proven(contents.proof, there, source=str(path), target=target)
-        compared = time.monotonic()
-        aside = target_finish(target, told=told, replace=replace)
+            copied = time.monotonic()
+            proven(contents.proof, there.ask("proof", files=True), source=str(path), target=target)
+            compared = time.monotonic()
+            aside = target_finish(there, target, replace=replace)
     return Moved(
         **written,
         ledger=contents.proof["ledger"],

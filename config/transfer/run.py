@@ -46,24 +46,30 @@ def transfer(*, source: Place, target: Place, new_key: bool, told: Told) -> Move
         raise UnableToTransfer("Source and target are the same installation: name two.")
     source_check(source)
     target_check(target)
-    with locked(source), locked(target):
+    with ExitStack() as stack:
+        stack.enter_context(locked(source))
+        stack.enter_context(locked(target))
         lost = key_settle(source.key(), target, new_key=new_key)
-        state = target_state(target, source.mark, told=told)
-        facts = Worker("inspect", source.environment(), told=told).result()
+        output, input_ = os.pipe()
+        there = stack.enter_context(Worker(target.environment(staged=True), told=told, stream=output))
+        here = stack.enter_context(Worker(source.environment(), told=told, stream=input_))
+        state = target_state(there, target, source.mark)
+        facts = here.ask("inspect")
         if facts["unfinished"]:
             raise UnableToTransfer(
                 f"{source.name} is itself the target of an unfinished transfer: finish that one first."
             )
         with_files = source.folder.resolve() != target.folder.resolve()
         began = time.monotonic()
-        written = _pipe(source, target, state, with_files=with_files, told=told)
+        here.begin("read", state=state, level=QUICK, proven=False, files=with_files)
+        written = _written(there, here, source.mark)
         copied = time.monotonic()
-        here = Worker("proof", source.environment(), told=told, files=with_files)
-        there = Worker("proof", target.environment(staged=True), told=told, files=with_files)
-        proof = here.result()
-        proven(proof, there.result(), source=source.name, target=target)
+        here.begin("proof", files=with_files)
+        there.begin("proof", files=with_files)
+        proof = here.answer()
+        proven(proof, there.answer(), source=source.name, target=target)
         compared = time.monotonic()
-        target_finish(target, told=told)
+        target_finish(there, target)
         return Moved(
             **written,
             ledger=proof["ledger"],
@@ -110,9 +116,9 @@ def key_settle(source_key: str, target: Place, *, new_key: bool) -> bool:
     return True
 
 
-def target_state(target: Place, mark: str, *, told: Told) -> dict[str, Any] | None:
+def target_state(there: Worker, target: Place, mark: str) -> dict[str, Any] | None:
     """Make the target ready; returns how far an earlier attempt of the same came, and refuses anything else."""
-    found = Worker("prepare", target.environment(staged=True), told=told).result()
+    found = there.ask("prepare")
     if found["occupied"]:
         raise UnableToTransfer(
             f"The target {target.name} is not empty ({found['occupied']}): name an empty database and keyspace."
@@ -132,35 +138,15 @@ def _emptying(target: Place) -> str:
     return "drop the target's database and keyspace to begin anew."
 
 
-def _pipe(
-    source: Place, target: Place, state: dict[str, Any] | None, *, with_files: bool, told: Told
-) -> dict[str, Any]:
-    """Let one process read and another write, joined by the stream."""
-    output, input_ = os.pipe()
-    writer = Worker("write", target.environment(staged=True), told=told, stream=output, source=source.mark)
-    with ExitStack() as stack:
-        stack.callback(writer.end)
-        reader = Worker(
-            "read",
-            source.environment(),
-            told=_unheard,
-            stream=input_,
-            state=state,
-            level=QUICK,
-            proven=False,
-            files=with_files,
-        )
-        stack.callback(reader.end)
-        wrote = writer.wait()
-        if wrote:
-            # What the writer misses is the reader's fault, unless the reader only misses the writer.
-            read = reader.ended(_PATIENCE_S)
-            raise UnableToTransfer(f"{read if read and BROKEN not in read else wrote} {AGAIN}")
-        return writer.result()
-
-
-def _unheard(_what: str, _done: int, _total: int) -> None:
-    """What was read is told when it is written."""
+def _written(there: Worker, here: Worker, mark: str) -> dict[str, Any]:
+    """Let one process write what the other reads."""
+    there.begin("write", source=mark)
+    wrote, written = there.failure()
+    # What the writer misses is the reader's fault, unless the reader only misses the writer.
+    read, _nothing = here.failure(_PATIENCE_S if wrote else None)
+    if wrote or read:
+        raise UnableToTransfer(f"{read if read and BROKEN not in read else wrote} {AGAIN}")
+    return written
 
 
 def proven(source_proof: dict[str, Any], target_proof: dict[str, Any], *, source: str, target: Place) -> None:
@@ -173,9 +159,10 @@ def proven(source_proof: dict[str, Any], target_proof: dict[str, Any], *, source
         )
 
 
-def target_finish(target: Place, *, told: Told, replace: bool = False) -> Path | None:
+def target_finish(there: Worker, target: Place, *, replace: bool = False) -> Path | None:
     """Declare the target whole; a folder's files are put in their place now. Returns where former ones are."""
-    Worker("finish", target.environment(staged=True), told=told).result()
+    there.ask("finish")
+    there.end()
     if not target.embedded:
         return None
     staging = target.folder / STAGING

@@ -1,16 +1,18 @@
-"""One side of a transfer as a child process, heard by the process that leads."""
+"""One side of a transfer as a child process, led step by step."""
 
 from __future__ import annotations
 
 import json
 import os
+import queue
 import subprocess
 import sys
 import tempfile
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO, Any
+from types import TracebackType
+from typing import IO, Any, Self
 
 from config.transfer.errors import UnableToTransfer
 
@@ -20,26 +22,23 @@ AGAIN = "Nothing is lost: repeat the same command, it goes on where it stopped."
 
 
 class Worker:
-    """A process that does one step in the environment of one place."""
+    """A process in the environment of one place, which does what it is asked, one step after the other."""
 
-    def __init__(
-        self, step: str, environment: dict[str, str], *, told: Told, stream: int | None = None, **options: Any
-    ) -> None:
-        """Start it; `stream` is its end of the pipe, and its alone from now on."""
+    def __init__(self, environment: dict[str, str], *, told: Told, stream: int | None = None) -> None:
+        """Start it; `stream` is its end of the pipe (or its file), and its alone from now on."""
         self._told = told
-        self._step = step
-        self._result: dict[str, Any] | None = None
-        self._error = ""
-        self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 closed in wait
+        self._step = "start"
+        self._answers: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+        self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 closed in end
         hears, tells = os.pipe()
         ends = [tells] if stream is None else [tells, stream]
-        words = json.dumps({**options, "tell": tells, "stream": stream, "parent": os.getpid()})
+        words = json.dumps({"tell": tells, "stream": stream, "parent": os.getpid()})
         try:
             self.process = subprocess.Popen(  # noqa: S603 the command is ours, no shell
-                [sys.executable, "-m", "config.transfer", step, words],
+                [sys.executable, "-m", "config.transfer", words],
                 env=environment,
                 cwd=_ROOT,
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE,
                 stdout=self._log,
                 stderr=self._log,
                 pass_fds=ends,
@@ -47,8 +46,15 @@ class Worker:
         finally:
             for end in ends:
                 os.close(end)
-        self._listener = threading.Thread(target=self._listen, args=(hears,), daemon=True)
-        self._listener.start()
+        threading.Thread(target=self._listen, args=(hears,), daemon=True).start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.end()
 
     def _listen(self, descriptor: int) -> None:
         with os.fdopen(descriptor, encoding="utf-8") as lines:
@@ -56,41 +62,53 @@ class Worker:
                 message = json.loads(line)
                 if "what" in message:
                     self._told(message["what"], message["done"], message["total"])
-                elif "error" in message:
-                    self._error = message["error"]
                 else:
-                    self._result = message["result"]
+                    self._answers.put(message)
+        self._answers.put({})
+
+    def begin(self, step: str, **options: Any) -> None:
+        """Ask for a step; its answer is waited for by `answer`."""
+        self._step = step
+        assert self.process.stdin is not None
+        try:
+            self.process.stdin.write(json.dumps({"step": step, "options": options}).encode() + b"\n")
+            self.process.stdin.flush()
+        except BrokenPipeError:
+            # It has ended: why is in its answer.
+            return
+
+    def failure(self, seconds: float | None = None) -> tuple[str, dict[str, Any]]:
+        """Wait for the answer; returns why there is none, and the result. Within so long: nothing of both."""
+        try:
+            message = self._answers.get(timeout=seconds)
+        except queue.Empty:
+            return "", {}
+        if "result" in message:
+            return "", message["result"]
+        if "error" in message:
+            return message["error"], {}
+        code = self.process.wait()
+        self._log.seek(0)
+        last = self._log.read()[-4000:].decode("utf-8", "replace").strip().splitlines()
+        return f"The process for “{self._step}” ended ({code}): {last[-1] if last else 'no word'}", {}
+
+    def answer(self) -> dict[str, Any]:
+        """Wait for the result of what was begun; its error is raised here."""
+        error, result = self.failure()
+        if error:
+            raise UnableToTransfer(error)
+        return result
+
+    def ask(self, step: str, **options: Any) -> dict[str, Any]:
+        """Let it do a step, and return its result."""
+        self.begin(step, **options)
+        return self.answer()
 
     def end(self) -> None:
-        """End it now, if it has not ended."""
+        """End it now; between two steps it holds nothing open, in the middle of one it can be interrupted."""
         if self.process.poll() is None:
             self.process.kill()
         self.process.wait()
-
-    def ended(self, seconds: float) -> str:
-        """Give it so long to end by itself, then end it; returns why it failed, or nothing."""
-        try:
-            self.process.wait(seconds)
-        except subprocess.TimeoutExpired:
-            self.end()
-            return ""
-        return self.wait()
-
-    def wait(self) -> str:
-        """Wait until it has ended; returns why it failed, or nothing."""
-        code = self.process.wait()
-        self._listener.join()
-        if code == 0 and self._result is not None:
-            return ""
-        self._log.seek(0)
-        last = self._log.read()[-4000:].decode("utf-8", "replace").strip().splitlines()
-        return self._error or f"The process for “{self._step}” ended ({code}): {last[-1] if last else 'no word'}"
-
-    def result(self) -> dict[str, Any]:
-        """Wait for its result; its error is raised here."""
-        error = self.wait()
+        if self.process.stdin is not None and not self.process.stdin.closed:
+            self.process.stdin.close()
         self._log.close()
-        if error:
-            raise UnableToTransfer(error)
-        assert self._result is not None
-        return self._result
