@@ -80,6 +80,11 @@ def days_thaw(*, series_id: UUID, start_ms: int = 0, end_ms: int = 1 << 52) -> i
     return store_current().thaw(series_id, start_ms, end_ms)
 
 
+def cold_leave() -> None:
+    """Let another COLD_URL be begun with, once every day is back in the store."""
+    _archive().leave()
+
+
 def _archive() -> Archive:
     archive = store_current().archive
     if archive is None:

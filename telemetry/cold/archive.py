@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from telemetry.cold.claim import Claim
 from telemetry.cold.files import SUFFIX, Files
 from telemetry.cold.lease import LEASE_S, WAIT_S, Lease
 from telemetry.cold.writing import UNFINISHED, Part, days_in
@@ -34,6 +35,9 @@ MAX_FILE_READINGS = 48_000_000
 SWAPS_AT_ONCE = 256
 MAX_TRIES = 3
 EVER = -(1 << 20)
+_FAR = 1 << 20
+CLAIM = (1 << 20) + 1
+"""The lease under which a place is claimed, beyond all buckets."""
 _PATH = re.compile(rf"^year=(\d+)/month=(\d+)/([^/]+(?:{SUFFIX}|{UNFINISHED}))$")
 
 Progress = Callable[[float], None]
@@ -77,6 +81,7 @@ class Archive:
         self._files = files
         self._lease_s = lease_s
         self._wait_s = wait_s
+        self._claim = Claim(backend, files)
 
     # What there is
 
@@ -127,6 +132,8 @@ class Archive:
         Bucket after bucket, beginning anywhere: runs that are cut short still come to all of them.
         """
         result = ArchiveResult()
+        if not dry:
+            self._claim.require(self._changing(CLAIM))
         buckets = self._backend.series_last() // BUCKET_KEYS + 1
         first = secrets.randbelow(buckets) if seconds < float("inf") else 0
         end = time.monotonic() + seconds
@@ -182,10 +189,19 @@ class Archive:
     def erasing(self, key: int) -> Iterator[None]:
         """Around an erasure: nobody archives the series meanwhile, and at the end its files hold nothing erased."""
         bucket = key // BUCKET_KEYS
+        self._claim.require(self._changing(CLAIM))
         with self._changing(bucket) as lease:
             yield
             for partition in self._due(bucket, EVER)[1]:
                 self._pack(lease, partition, EVER, ArchiveResult())
+
+    def leave(self) -> None:
+        """Let the store begin with another place; StoreBusyError as long as anything lies in this one."""
+        self.run(EVER)
+        buckets = self._backend.series_last() // BUCKET_KEYS + 1
+        if any(one.pointers for bucket in range(buckets) for one in self._found(bucket, EVER, _FAR).values()):
+            raise StoreBusyError("Some days are still archived; bring them back before.")
+        self._claim.leave()
 
     # One partition, under the lease
 

@@ -86,7 +86,7 @@ class Place(NamedTuple):
 
 def folder_sync(path: Path) -> None:
     """Make a new name in a folder, and the folder's own in those above, outlive a power cut."""
-    for folder in (path, *list(path.parents)[:3]):
+    for folder in (path, *list(path.parents)[:4]):
         handle = os.open(folder, os.O_RDONLY)
         try:
             os.fsync(handle)

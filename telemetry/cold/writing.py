@@ -11,7 +11,7 @@ import secrets
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
@@ -48,12 +48,12 @@ def schema() -> Any:
     )
 
 
-def writer_of(path: Path) -> Any:
+def writer_of(sink: Any) -> Any:
     """The Parquet writer: times as differences, values with their bytes sorted, all through zstd."""
     from pyarrow import parquet
 
     return parquet.ParquetWriter(
-        path,
+        sink,
         schema(),
         compression="zstd",
         compression_level=3,
@@ -94,11 +94,14 @@ class Part:
     def __init__(self, files: Files, partition: Partition) -> None:
         self._files = files
         self._partition = partition
-        self._is_local = files.place.scheme == "file"
-        folder = Path(files.place.root) / partition.path if self._is_local else Path(tempfile.gettempdir())
-        folder.mkdir(parents=True, exist_ok=True)
-        self._path = folder / f"part-{secrets.token_hex(8)}{UNFINISHED}"
-        self._writer = writer_of(self._path)
+        self._path: Path | None = None
+        if files.place.scheme == "file":
+            folder = Path(files.place.root) / partition.path
+            folder.mkdir(parents=True, exist_ok=True)
+            self._path = folder / f"part-{secrets.token_hex(8)}{UNFINISHED}"
+        # Without a name where it is only to be sent: nobody else reads it, and a kill leaves nothing of it.
+        self._file: IO[bytes] = self._path.open("wb") if self._path is not None else tempfile.TemporaryFile()  # noqa: SIM115 closed by publish or abandon
+        self._writer = writer_of(self._file)
         self._series: Series | None = None
         self._waiting: list[Columns] = []
         self.days = 0
@@ -132,21 +135,21 @@ class Part:
         self._writer.close()
         name = f"part-{self.days}-{secrets.token_hex(8)}{SUFFIX}"
         target = self._files.path(self._partition, name)
-        with self._path.open("rb") as written:
-            os.fsync(written.fileno())
-            if not self._is_local:
-                self._send(written, target, keep)
-        if self._is_local:
-            self._path.rename(target)
-            folder_sync(Path(target).parent)
-        else:
-            self._path.unlink()
+        with self._file:
+            self._file.flush()
+            if self._path is None:
+                self._send(target, keep)
+            else:
+                os.fsync(self._file.fileno())
+                self._path.rename(target)
+                folder_sync(Path(target).parent)
         return name
 
-    def _send(self, written: Any, target: str, keep: Callable[[], None]) -> None:
+    def _send(self, target: str, keep: Callable[[], None]) -> None:
+        self._file.seek(0)
         try:
             with self._files.system.open_output_stream(target) as sink:
-                while some := written.read(_SEND_BYTES):
+                while some := self._file.read(_SEND_BYTES):
                     sink.write(some)
                     keep()
         except OSError:
@@ -157,4 +160,6 @@ class Part:
     def abandon(self) -> None:
         """Take the unfinished file away."""
         self._writer.close()
-        self._path.unlink(missing_ok=True)
+        self._file.close()
+        if self._path is not None:
+            self._path.unlink(missing_ok=True)

@@ -79,7 +79,7 @@ def rows_in(url: str) -> dict[str, list[int]]:
     system = place.filesystem()
     found: dict[str, list[int]] = {}
     for one in system.get_file_info(fs.FileSelector(place.root, recursive=True, allow_not_found=True)):
-        if one.type == fs.FileType.File:
+        if one.type == fs.FileType.File and not one.base_name.startswith("_"):
             table = _table(system, one.path)
             times = table["time"].cast(pa.int64()).to_pylist()
             for series, time_ms in zip(table["series_id"].to_pylist(), times, strict=True):

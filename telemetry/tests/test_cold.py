@@ -267,3 +267,35 @@ def test_a_lease_that_was_left_is_taken_over_and_its_holder_told(home):
 def test_refuses_a_place_it_does_not_understand(url):
     with pytest.raises(StoreConfigurationError, match="COLD_URL"):
         Place.of(url)
+
+
+@pytest.mark.parametrize("home", ["sqlite"], indirect=True)
+def test_an_empty_folder_in_the_place_of_the_archive_is_not_written_to(home):
+    home.store.archive.run(TODAY - 40)
+    mounted = home.root.rename(home.folder / "unmounted")
+    home.root.mkdir()
+    for work in (
+        lambda: home.opened().archive.run(TODAY - 10),
+        lambda: home.opened().forget(home.gauge.id, None, None),
+    ):
+        with pytest.raises(ColdUnavailableError, match="mount it"):
+            work()
+    with pytest.raises(CorruptBlockError):
+        home.opened().scan(home.gauge.id, 0, NOW, None)
+    assert list(home.root.iterdir()) == []
+    home.root.rmdir()
+    mounted.rename(home.root)
+    assert home.opened().archive.run(TODAY - 10).days == 60
+    assert len(home.opened().scan(home.gauge.id, 0, NOW, None)) == 80 * 96
+
+
+@pytest.mark.parametrize("home", ["sqlite"], indirect=True)
+def test_another_place_can_be_begun_once_every_day_is_back(home):
+    home.store.archive.run(TODAY - 10)
+    with pytest.raises(StoreBusyError, match="bring them back"):
+        home.store.archive.leave()
+    for one in (home.gauge, home.counter):
+        home.store.thaw(one.id, 0, NOW)
+    home.store.archive.leave()
+    home.store.cold_use(files_at(f"file://{home.folder}/other"))
+    assert home.store.archive.run(TODAY - 10).days == 140

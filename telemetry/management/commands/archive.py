@@ -67,6 +67,7 @@ class Command(BaseCommand):
         for at, series in enumerate(known, start=1):
             days += services.days_thaw(series_id=series.id)
             self._bar(at / len(known))
+        services.cold_leave()
         self.stdout.write(f"{days} days of series are back in the time-series store.")
 
     def _bar(self, share: float) -> None:
