@@ -70,8 +70,8 @@ class Circuit:
             raise StoreAwayError(f"The time-series store is away ({self._reason}); try again in a few seconds.")
 
     def failed(self, error: Exception) -> None:
-        """A request found the store away; ask at once whether that is so for the next ones."""
-        self._open(str(error))
+        """A request found the store away; look at once whether it is for all, or for that request alone."""
+        logger.debug("A request found the time-series store away: %s", error)
         self._ask.set()
 
     def close(self) -> None:

@@ -14,7 +14,7 @@ from uuid import UUID
 import numpy as np
 
 from telemetry.circuit import Circuit
-from telemetry.errors import ColdUnavailableError, StoreBusyError, StoreUnavailableError, UnableToWrite
+from telemetry.errors import ColdUnavailableError, StoreUnavailableError, UnableToWrite
 from telemetry.model import Batch, Series
 from telemetry.series_copy import SeriesCopy
 from telemetry.spool import Spool
@@ -24,8 +24,10 @@ from telemetry.validation import validate
 logger = logging.getLogger(__name__)
 
 REPLAY_AT_ONCE = 50_000
+FEW = 5_000
+HANDOVER_S = 1.0
+"""How long senders may be kept waiting while the last few readings are written."""
 LOOK_S = 0.1
-BUSY_TRIES = 10
 
 
 class _Hand:
@@ -155,7 +157,9 @@ class GuardedBackend(Backend):
         return Batch(ids, index.astype(np.int32).reshape(-1), batch.times, batch.values, batch.quality)
 
     def hot_fold(self, *, now_ms: int, only_if_due: bool) -> int:
-        """Housekeeping of the hot layer."""
+        """Housekeeping of the hot layer; what is due can wait for the store."""
+        if only_if_due and self.circuit.is_away:
+            return 0
         with self._guarded():
             return self.inner.hot_fold(now_ms=now_ms, only_if_due=only_if_due)
 
@@ -201,6 +205,8 @@ class Replayer:
         self._backend = backend
         self._spool = backend.spool
         self._rows: dict[UUID, SeriesRow] = {}
+        self._hand = _Hand()
+        self._written = 0
         self._wake = threading.Event()
         self._ended = False
         self._thread: threading.Thread | None = None
@@ -220,6 +226,7 @@ class Replayer:
         self._wake.set()
         if self._thread is not None:
             self._thread.join(patience_s)
+        self._hand.close()
 
     def _run(self) -> None:
         while not self._ended:
@@ -236,26 +243,42 @@ class Replayer:
     def replay(self) -> None:
         """Write what waits; the rest waits on when the store goes away in between."""
         with self._spool.replaying() as is_ours:
-            written = 0
-            begun = time.monotonic()
-            while is_ours and not self._ended and not self._backend.circuit.is_away and self._spool.waits():
-                taken = self._spool.take(REPLAY_AT_ONCE)
-                if taken is None:
-                    break
-                for part in taken.damaged:
-                    self._refuse(Batch.of_rows([]), "A stretch of the spool is damaged.", part)
-                if taken.records:
-                    # What was not ahead of time when it was accepted is not now, whatever the clock says by then.
-                    judged_ms = max(time.time_ns() // 1_000_000, *(record.accepted_ms for record in taken.records))
-                    written += self._write(Batch.concat([record.batch for record in taken.records]), judged_ms)
-                self._spool.advance(taken.upto)
-            if written:
+            begun, before = time.monotonic(), self._written
+            step: int | None = REPLAY_AT_ONCE
+            while is_ours and step is not None and not self._ended and not self._backend.circuit.is_away:
+                # Readings come while others are written: the last few are written while nobody may append, or it
+                # would never end.
+                step = self._handover() if step < FEW else self._step(None)
+            if self._written > before:
                 left = "more wait" if self._spool.waits() else "nothing waits any more"
                 spent = time.monotonic() - begun
-                logger.warning("%s spooled readings were written in %.1f s; %s.", written, spent, left)
+                logger.warning("%s spooled readings were written in %.1f s; %s.", self._written - before, spent, left)
 
-    def _write(self, batch: Batch, judged_ms: int) -> int:
-        """Write readings, without those that can never be; returns how many were written."""
+    def _handover(self) -> int | None:
+        until = time.monotonic() + HANDOVER_S
+        with self._spool.held():
+            while (step := self._step(max(0.0, until - time.monotonic()))) is not None:
+                if step >= FEW:
+                    return step
+        return None
+
+    def _step(self, patience_s: float | None) -> int | None:
+        """Write the next records; returns how many readings those were, None once nothing waits."""
+        taken = self._spool.take(REPLAY_AT_ONCE)
+        if taken is None:
+            return None
+        for part in taken.damaged:
+            self._refuse(Batch.of_rows([]), "A stretch of the spool is damaged.", part)
+        count = sum(len(record.batch) for record in taken.records)
+        if taken.records:
+            # What was not ahead of time when it was accepted is not now, whatever the clock says by then.
+            judged_ms = max(time.time_ns() // 1_000_000, *(record.accepted_ms for record in taken.records))
+            self._write(Batch.concat([record.batch for record in taken.records]), judged_ms, patience_s)
+        self._spool.advance(taken.upto)
+        return count
+
+    def _write(self, batch: Batch, judged_ms: int, patience_s: float | None) -> None:
+        """Write readings, without those that can never be."""
         missing = [one for one in batch.series_ids if one not in self._rows]
         if missing:
             self._rows.update(self._backend.inner.series_get(missing))
@@ -268,18 +291,13 @@ class Replayer:
         for reason, parts in refused.items():
             self._refuse(Batch.concat(parts), reason)
         if len(batch):
-            self._put(validate(batch, self._rows, judged_ms), judged_ms)
-        return len(batch)
-
-    def _put(self, hot: HotBatch, now_ms: int) -> None:
-        for _attempt in range(BUSY_TRIES):
-            try:
-                self._backend.inner.hot_append(hot, now_ms)
-            except StoreBusyError:
-                time.sleep(1)
-            else:
-                return
-        raise StoreUnavailableError("The time-series store stays too busy to take what waits in the spool.")
+            hot = validate(batch, self._rows, judged_ms)
+            done = self._hand.begin(lambda: self._backend.inner.hot_append(hot, judged_ms))
+            wait([done], patience_s)
+            if not done.done():
+                raise StoreUnavailableError("The time-series store is too slow for the last of what waits; again.")
+            done.result()
+            self._written += len(batch)
 
     def _sound(self, batch: Batch, judged_ms: int, refused: dict[str, list[Batch]]) -> Batch:
         """What the store takes of these readings, found by halves: by series first, then in their order."""

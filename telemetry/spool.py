@@ -184,6 +184,12 @@ class Spool:
                 return
             yield True
 
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """Let nobody append, for a moment: what is taken now is the last there is."""
+        with self._locked():
+            yield
+
     def take(self, at_most: int) -> Taken | None:
         """The oldest records that wait, about so many readings; None once nothing does. For who may replay."""
         taken = self._taken(self._place(), at_most)

@@ -127,15 +127,15 @@ def test_readings_are_taken_at_once_while_it_is_killed_and_are_all_there_in_orde
         store.latest([series[0].id])
     refused_after = time.monotonic() - begun
     node.start_node(0)
-    wait_until(lambda: not store.circuit.is_away)
+    # While readings go on coming: they pass from the spool to the store, and nobody waits for long.
+    whole_again(store)
     stop.set()
     writer.join()
-    whole_again(store)
     print(f"{len(acknowledged)} acknowledged, the slowest after {longest:.2f} s; while away {state}")
     assert not state.reachable
     assert state.spooled_readings > 0
     assert refused_after < 1
-    assert longest < 5
+    assert longest < 10
     for one in series:
         assert values_of(store, one, start, start + len(acknowledged)) == [float(one) for one in acknowledged]
         assert values_of(store, one, start - 1, start) == [float(acknowledged[-1])]
