@@ -182,9 +182,7 @@ class GuardedBackend(Backend):
             return self.inner.pages_swap(swaps)
 
     def forget(self, key: int, start_ms: int, end_ms: int) -> int:
-        """Erase, unless something waits: it would come back."""
-        if self.spool.waits():
-            raise StoreUnavailableError("Readings wait to be written to the time-series store; erase once they are.")
+        """Erase readings and every page of the series."""
         with self._guarded():
             return self.inner.forget(key, start_ms, end_ms)
 

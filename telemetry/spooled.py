@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from pathlib import Path
+from uuid import UUID
 
 from telemetry.circuit import Circuit
 from telemetry.errors import StoreUnavailableError
@@ -67,6 +68,12 @@ class SpooledStore(Store):
         if progress is not None:
             progress(len(batch), len(batch))
         return result
+
+    def forget(self, series_id: UUID, start_ms: int | None, end_ms: int | None) -> int:
+        """Erase readings, once nothing waits on any machine: what waits would come back."""
+        if self.spool.waits() or any(one.waiting.readings for one in self.news.elsewhere()):
+            raise StoreUnavailableError("Readings wait to be written to the time-series store; erase once they are.")
+        return super().forget(series_id, start_ms, end_ms)
 
     def _back(self) -> None:
         # What was remembered meanwhile came from a copy: from now on the store itself is asked.
