@@ -18,7 +18,7 @@ from celery import Celery
 
 from config import broker
 from config.cluster.child import Child
-from config.cluster.valkey import Valkey
+from config.cluster.valkey import Tls, Valkey
 from config.queues import route
 
 ROOT = Path(__file__).resolve().parent.parent.parent.parent
@@ -132,9 +132,9 @@ def wait_for(what: Callable[[], Any], *, seconds: float = PATIENCE_S) -> float:
 
 
 @contextmanager
-def installation(folder: Path) -> Iterator[Broken]:
+def installation(folder: Path, *, tls: Tls | None = None) -> Iterator[Broken]:
     """Run a Valkey, and end with it what the test started."""
-    with Valkey(folder) as valkey:
+    with Valkey(folder, tls=tls) as valkey:
         one = Broken(folder, valkey, valkey.url)
         try:
             yield one
