@@ -73,9 +73,9 @@ def one_at_a_time(*, say: Say) -> Iterator[Callable[[], None]]:
 
     from config.mongo.turn import TurnLost, turn
 
-    database: Any = getattr(connection, "database")  # noqa: B009 only this backend has it
     where = urlsplit(settings.ENVIRONMENT.database_url).netloc.rpartition("@")[2]
     try:
+        database: Any = getattr(connection, "database")  # noqa: B009 only this backend has it
         with turn(
             database,
             name="prepare",
@@ -85,7 +85,7 @@ def one_at_a_time(*, say: Say) -> Iterator[Callable[[], None]]:
     except TurnLost as error:
         raise UnableToServe(str(error)) from error
     except PyMongoError as error:
-        reason = (str(error) or type(error).__name__).partition(",")[0][:200]
+        reason = (str(error) or type(error).__name__).partition(" (configured")[0][:200]
         raise UnableToServe(
             f"MongoDB at {where} does not take writes ({reason}): start it, or correct DATABASE_URL."
         ) from error
