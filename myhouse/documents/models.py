@@ -60,6 +60,6 @@ class AuditEntry(Document):
         app_label = "myhouse"
         verbose_name_plural = "audit entries"
         indexes = [
-            models.Index(fields=["-at"], name="audit_recent"),
+            models.Index(fields=["-at", "-id"], name="audit_recent"),
             models.Index(fields=["subject_id", "-at"], name="audit_subject"),
         ]

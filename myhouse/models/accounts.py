@@ -104,6 +104,9 @@ class SecondFactor(Document):
     last_step = models.BigIntegerField(default=0, help_text="Time step of the last code taken: none is taken twice.")
     created_at = models.DateTimeField(default=timezone.now)
 
+    class Meta:
+        indexes = [models.Index(fields=["user"], name="factor_user")]
+
 
 class RecoveryCode(Document):
     """A code that stands in for the authenticator once, kept as its digest."""
@@ -129,7 +132,7 @@ class Notice(Document):
     class Meta:
         indexes = [
             models.Index(fields=["user", "read_at"], name="notice_unread"),
-            models.Index(fields=["user", "-created_at"], name="notice_recent"),
+            models.Index(fields=["user", "-created_at", "-id"], name="notice_recent"),
             models.Index(fields=["created_at"], name="notice_age"),
         ]
 

@@ -64,7 +64,9 @@ class Measurement(Document):
     A meter swap ends one measurement and starts the next; history stays with the old series.
     """
 
-    metering_point = models.ForeignKey(MeteringPoint, on_delete=models.PROTECT, related_name="measurements")
+    metering_point = models.ForeignKey(
+        MeteringPoint, on_delete=models.PROTECT, related_name="measurements", db_index=False
+    )
     quantity = models.CharField(max_length=24, choices=Quantity)
     series_id = models.UUIDField(default=uuid7, unique=True)
     starts_at = models.DateTimeField()
@@ -76,6 +78,7 @@ class Measurement(Document):
         ]
         indexes = [
             models.Index(fields=["metering_point", "quantity", "starts_at"], name="measurement_point"),
+            models.Index(fields=["metering_point", "id"], name="measurement_listed"),
             models.Index(fields=["series_id"], name="measurement_series"),
         ]
 
@@ -90,3 +93,4 @@ class Battery(Document):
 
     class Meta:
         verbose_name_plural = "batteries"
+        indexes = [models.Index(fields=["metering_point"], name="battery_point")]
