@@ -131,8 +131,12 @@ class GuardedBackend(Backend):
     def hot_append(self, batch: HotBatch, now_ms: int) -> None:
         """Durable on return: in the store, or behind what waits in the spool."""
         self.circuit.ready()
-        if not self.circuit.is_away and not self.spool.waits() and self._appended(batch, now_ms):
-            return
+        if not self.circuit.is_away:
+            # What waits may be through by the time its lock is had: then this goes straight on, and the spool ends.
+            if self.spool.waits() and self.spool.append(self._named(batch), now_ms, only_behind=True):
+                return
+            if self._appended(batch, now_ms):
+                return
         self.spool.append(self._named(batch), now_ms)
 
     def _appended(self, batch: HotBatch, now_ms: int) -> bool:

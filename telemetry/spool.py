@@ -99,14 +99,17 @@ class Spool:
 
     # Appending
 
-    def append(self, batch: Batch, now_ms: int) -> None:
-        """Durable on return; refuses when the folder holds as much as it may."""
+    def append(self, batch: Batch, now_ms: int, *, only_behind: bool = False) -> bool:
+        """Durable on return; refuses when the folder is full. False where it should go behind others and none wait."""
         if not len(batch):
-            return
+            return True
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             with self._locked():
+                if only_behind and not self.waits():
+                    return False
                 self._append(batch, now_ms)
+                return True
         except OSError as error:
             self.full_until = time.monotonic() + FULL_RETRY_S
             if error.errno in {errno.ENOSPC, errno.EDQUOT}:

@@ -206,6 +206,15 @@ def test_a_folder_that_cannot_be_written_refuses_as_unavailable(folder):
         spool.append(reading(1), NOW)
 
 
+def test_what_only_goes_behind_others_is_left_to_the_store_once_nothing_waits(spool):
+    assert not spool.append(reading(1), NOW, only_behind=True)
+    spool.append(reading(1), NOW)
+    assert spool.append(reading(2), NOW, only_behind=True)
+    assert len(emptied(spool)) == 2
+    assert not spool.append(reading(3), NOW, only_behind=True)
+    assert not spool.waits()
+
+
 def test_only_one_replays_at_a_time(spool):
     spool.append(reading(1), NOW)
     other = Spool(spool.folder, max_bytes=ROOM)

@@ -131,6 +131,7 @@ def test_readings_are_taken_at_once_while_it_is_killed_and_are_all_there_in_orde
     whole_again(store)
     stop.set()
     writer.join()
+    whole_again(store)
     print(f"{len(acknowledged)} acknowledged, the slowest after {longest:.2f} s; while away {state}")
     assert not state.reachable
     assert state.spooled_readings > 0
