@@ -13,14 +13,15 @@ from myhouse.services.failures import failures_tidy
 from myhouse.services.notices import notices_tidy
 from myhouse.services.tokens import tokens_tidy
 from myhouse.uploads.services import uploads_tidy
-from myhouse.uploads.tasks import upload_import
+from myhouse.uploads.tasks import upload_import, uploads_wake
 
-__all__ = ["outbox_send", "privacy_wake", "privacy_work", "records_tidy", "upload_import"]
+__all__ = ["outbox_send", "privacy_wake", "privacy_work", "records_tidy", "upload_import", "uploads_wake"]
 
 # What the clock starts: name → task and seconds between two runs.
 BEAT = {
     "myhouse-outbox": {"task": "myhouse.outbox_send", "schedule": 30.0},
     "myhouse-privacy": {"task": "myhouse.privacy_wake", "schedule": 60.0},
+    "myhouse-uploads": {"task": "myhouse.uploads_wake", "schedule": 60.0},
     "myhouse-tidy": {"task": "myhouse.records_tidy", "schedule": 3600.0},
 }
 

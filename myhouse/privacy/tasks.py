@@ -7,12 +7,12 @@ import uuid
 
 from celery import shared_task
 from celery.exceptions import SoftTimeLimitExceeded
-from django.core.cache import cache
 from django.utils import timezone
 from django.utils.translation import gettext_noop
 
 from myhouse.models import PrivacyJob
 from myhouse.privacy import services
+from myhouse.services.locks import lock_free, lock_renew, lock_take
 from telemetry.errors import StoreUnavailableError
 
 logger = logging.getLogger(__name__)
@@ -26,11 +26,11 @@ def privacy_work(job_id: str) -> None:
     job = PrivacyJob.objects.filter(pk=uuid.UUID(job_id)).first()
     lock = f"privacy:{job_id}"
     # Who is at work renews the lock while it gets on; what is not finished is given out again each minute.
-    if job is None or not cache.add(lock, 1, timeout=_LOCKED_FOR_S):
+    if job is None or not lock_take(name=lock, seconds=_LOCKED_FOR_S):
         return
 
     def alive(_done: int, _total: int) -> None:
-        cache.touch(lock, timeout=_LOCKED_FOR_S)
+        lock_renew(name=lock, seconds=_LOCKED_FOR_S)
 
     try:
         services.job_work(job=job, now=timezone.now(), progress=alive)
@@ -46,7 +46,7 @@ def privacy_work(job_id: str) -> None:
             services.job_fail(job=job, reason=reason, now=timezone.now())
         raise
     finally:
-        cache.delete(lock)
+        lock_free(name=lock)
 
 
 @shared_task(name="myhouse.privacy_wake")

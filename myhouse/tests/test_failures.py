@@ -3,7 +3,9 @@
 from datetime import timedelta
 
 import pytest
+import redis
 from celery import current_app, shared_task
+from django.conf import settings
 
 import config.celery  # noqa: F401 - connects what writes failures down
 from myhouse.documents.base import FOREVER
@@ -11,6 +13,7 @@ from myhouse.documents.models import OutboxMessage
 from myhouse.documents.services import outbox_put
 from myhouse.errors import Busy
 from myhouse.models import AuditEntry, FailedTask
+from myhouse.services import failures
 from myhouse.services.failures import (
     KEPT,
     UnableToSettleFailure,
@@ -126,6 +129,48 @@ def test_a_dismissed_failure_that_comes_back_is_a_new_one(actor):
     fail(now=NOW + timedelta(hours=1))
 
     assert [row.settled_at for row in FailedTask.objects.order_by("pk")] == [NOW, FOREVER]
+
+
+def test_an_unreadable_message_is_put_back_as_it_came(actor):
+    failure = fail(kind="unreadable", name="?", queue="market", body="no message")
+
+    failure_retry(failure=failure, actor=actor, now=NOW)
+
+    with redis.Redis.from_url(settings.REDIS_URL) as client:
+        assert client.lrange("market", 0, -1) == [b"no message"]
+    entry = AuditEntry.objects.get()
+    assert (entry.action, entry.details) == ("task.retry", {"task": "?", "kind": "unreadable"})
+
+
+def test_an_unreadable_message_that_is_too_long_is_cut_and_cannot_be_put_back(actor):
+    failure = fail(kind="unreadable", name="?", queue="market", body="x" * 10_000)
+
+    assert len(failure.body) == 8_000
+    with pytest.raises(UnableToSettleFailure, match="not kept whole"):
+        failure_retry(failure=failure, actor=actor, now=NOW)
+
+
+def test_a_task_that_killed_its_workers_is_started_again_with_its_arguments(actor, sent):
+    failure = fail(kind="deadly", queue="market", body="{}")
+
+    failure_retry(failure=failure, actor=actor, now=NOW)
+
+    assert [(name, options["args"]) for name, options in sent] == [("myhouse.x", ["a"])]
+
+
+def test_the_message_is_not_kept_where_an_argument_may_not_be():
+    failure = fail(kind="unknown", kwargs={"password": "correct horse"}, body="correct horse")
+
+    assert (failure.body, failure.repeatable) == ("", False)
+
+
+def test_of_too_many_failures_the_oldest_are_forgotten(monkeypatch):
+    monkeypatch.setattr(failures, "KEPT_AT_MOST", 10)
+    for minute in range(12):
+        fail(args=[minute], now=NOW + timedelta(minutes=minute))
+
+    assert FailedTask.objects.count() == 10
+    assert FailedTask.objects.order_by("at").first().arguments["args"] == [2]
 
 
 def test_failures_of_long_ago_are_forgotten():

@@ -12,7 +12,6 @@ from time import monotonic
 from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
-from celery import current_app
 from django.core.files import File
 from django.core.files.storage import default_storage
 from django.utils.translation import gettext as _
@@ -31,6 +30,7 @@ from myhouse.uploads.report import report_of, stored_before
 from myhouse.uploads.rows import source_open
 from myhouse.uploads.sniff import kind_of
 from myhouse.uploads.targets import Target, targets_open, targets_plan
+from myhouse.uploads.waiting import upload_enqueue
 from telemetry.errors import UnableToWrite
 from telemetry.model import Batch
 from telemetry.services import history_write, series_register_many
@@ -139,13 +139,8 @@ def upload_start(*, upload: Upload, mapping: Mapping, actor: Actor, now: datetim
         raise ImportUnderWay(_("This file is being imported, or was already. Upload it again to change its mapping."))
     audit_record(actor=actor, action="upload.start", now=now, subject=upload)
     upload.refresh_from_db()
-    after_commit(lambda: _enqueue(upload))
+    after_commit(lambda: upload_enqueue(upload=upload))
     return upload
-
-
-def _enqueue(upload: Upload) -> None:
-    # By name: the task knows the services, and not the other way round.
-    current_app.send_task("myhouse.upload_import", args=[str(upload.pk)])
 
 
 def upload_run(*, upload: Upload, now: datetime, alive: Callable[[], object] | None = None) -> Upload:
@@ -197,7 +192,7 @@ def upload_resume(*, upload: Upload, actor: Actor, now: datetime) -> Upload:
     if upload.state != "running" or now.timestamp() - since < limits.STALLED_SECONDS:
         raise ImportUnderWay(_("The import is under way."))
     audit_record(actor=actor, action="upload.resume", now=now, subject=upload)
-    _enqueue(upload)
+    upload_enqueue(upload=upload)
     return upload
 
 

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import logging
 import uuid
+from functools import partial
 from typing import Any
 
 from celery import shared_task
 from celery.exceptions import SoftTimeLimitExceeded
-from django.core.cache import cache
 from django.utils import timezone
 from django.utils.translation import gettext_noop
 
 from myhouse.models import Upload
-from myhouse.uploads import services
+from myhouse.services.locks import lock_free, lock_renew, lock_take
+from myhouse.uploads import services, waiting
 from telemetry.errors import StoreUnavailableError
 
 logger = logging.getLogger(__name__)
@@ -22,8 +23,14 @@ _LONGEST_S = 600
 _STORE_AWAY_S = 60
 
 
+@shared_task(name="myhouse.uploads_wake")
+def uploads_wake() -> int:
+    """Hand out again what nobody imports."""
+    return waiting.uploads_wake(now=timezone.now())
+
+
 @shared_task(
-    name="myhouse.upload_import", bind=True, max_retries=30, soft_time_limit=_LONGEST_S, time_limit=_LONGEST_S + 20
+    name=waiting.IMPORT_TASK, bind=True, max_retries=30, soft_time_limit=_LONGEST_S, time_limit=_LONGEST_S + 20
 )
 def upload_import(self: Any, upload_id: str) -> None:
     """Import a file. Given out a second time it lets the first go on, or goes on itself after the other's death.
@@ -34,10 +41,11 @@ def upload_import(self: Any, upload_id: str) -> None:
     if upload is None or upload.state != "running":
         return
     lock = f"upload:{upload_id}"
-    if not cache.add(lock, 1, timeout=_LOCKED_FOR_S):
+    if not lock_take(name=lock, seconds=_LOCKED_FOR_S):
         raise self.retry(countdown=_LOCKED_FOR_S // 2)
     try:
-        services.upload_run(upload=upload, now=timezone.now(), alive=lambda: cache.touch(lock, timeout=_LOCKED_FOR_S))
+        alive = partial(lock_renew, name=lock, seconds=_LOCKED_FOR_S)
+        services.upload_run(upload=upload, now=timezone.now(), alive=alive)
     except SoftTimeLimitExceeded:
         reason = gettext_noop("The import took too long. Split the file by year and import the parts.")
         services.upload_fail(upload=upload, reason=reason, now=timezone.now())
@@ -49,4 +57,4 @@ def upload_import(self: Any, upload_id: str) -> None:
         reason = gettext_noop("Something broke on our side while the file was read. Try again; nothing is lost.")
         services.upload_fail(upload=upload, reason=reason, now=timezone.now())
     finally:
-        cache.delete(lock)
+        lock_free(name=lock)

@@ -46,7 +46,7 @@ def client(user):
 @pytest.fixture
 def handed_over(monkeypatch):
     waiting = []
-    monkeypatch.setattr(services, "_enqueue", lambda upload: waiting.append(str(upload.pk)))
+    monkeypatch.setattr(services, "upload_enqueue", lambda *, upload: waiting.append(str(upload.pk)))
     return waiting
 
 

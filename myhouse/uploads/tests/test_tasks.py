@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
+import redis
 from celery.exceptions import Retry, SoftTimeLimitExceeded
 from django.core.cache import cache
 from django.utils import timezone
@@ -10,7 +13,7 @@ from django.utils import timezone
 from myhouse.models import Upload
 from myhouse.services.households import household_create
 from myhouse.tests.factories import UserFactory, actor_of
-from myhouse.uploads import services
+from myhouse.uploads import services, waiting
 from myhouse.uploads.mapping import Mapping, ValueColumn
 from myhouse.uploads.tasks import upload_import
 
@@ -75,4 +78,27 @@ def test_what_goes_wrong_is_told_and_can_be_tried_again(started, monkeypatch, fa
     mapping = services.mapping_read(upload.mapping)
     services.upload_start(upload=upload, mapping=mapping, actor=services._actor_of(upload), now=timezone.now())
     upload_import(str(started.pk))
+    assert state_of(started) == "done"
+
+
+def test_an_import_whose_task_was_lost_is_handed_out_again(started, monkeypatch):
+    sent = []
+    monkeypatch.setattr(waiting.current_app, "send_task", lambda name, *, args, **_options: sent.append((name, *args)))
+    began = datetime.fromtimestamp(Upload.objects.get(pk=started.pk).report["since"], UTC)
+
+    assert waiting.uploads_wake(now=began + timedelta(seconds=60)) == 0
+    assert waiting.uploads_wake(now=began + timedelta(seconds=120)) == 1
+
+    assert sent == [("myhouse.upload_import", str(started.pk))]
+
+
+def test_an_import_goes_on_when_the_broker_goes_away(started, monkeypatch):
+    def away(*_args, **_named):
+        raise redis.ConnectionError
+
+    monkeypatch.setattr(cache, "touch", away)
+    monkeypatch.setattr(cache, "delete", away)
+
+    upload_import(str(started.pk))
+
     assert state_of(started) == "done"

@@ -41,7 +41,7 @@ def page(user):
 def worker(monkeypatch):
     """The queue: what was handed to it, run when the test says so."""
     waiting = []
-    monkeypatch.setattr(services, "_enqueue", lambda upload: waiting.append(str(upload.pk)))
+    monkeypatch.setattr(services, "upload_enqueue", lambda *, upload: waiting.append(str(upload.pk)))
 
     def run():
         for upload_id in waiting:
