@@ -47,11 +47,9 @@ from telemetry.services import (
     store_release,
 )
 
-LONG = 1_200_000
-
 
 def seed() -> dict[str, object]:
-    """Fill it; `MOVING_LONG=1` adds a series that takes a while to write."""
+    """Fill it."""
     call_command("migrate", verbosity=0)
     homes = traders(homes=3)
     offer = homes[0].offers_stored(2_000)
@@ -109,11 +107,6 @@ def _readings() -> None:
     readings_write(batch=Batch.of(gauge.id, late, late % 1013, Quality.SUBSTITUTED), now_ms=now_ms)
     series_forget(series_id=gauge.id, start_ms=start + 3 * DAY_MS, end_ms=start + 3 * DAY_MS + 5_000_000)
     _prices()
-    if os.environ.get("MOVING_LONG") == "1":
-        long = Series(uuid7(), "W", Kind.GAUGE)
-        series_register_many(series=[long])
-        seconds = (start // DAY_MS - 20) * DAY_MS + 1_000 * np.arange(LONG)
-        history_write(batch=Batch.of(long.id, seconds, seconds % 4_001), now_ms=now_ms)
 
 
 def _prices() -> None:
