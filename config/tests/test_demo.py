@@ -18,6 +18,7 @@ from config.demo import fill
 from config.demo.contracts import EMISSION_NAME, PRICE_NAME, market_days
 from devices.drivers import ConnectionPool, device_read, model_load, readings_at
 from devices.selectors import poll_plans
+from devices.simulator.checkpoint import spec_write
 from devices.simulator.community import Spec
 from devices.simulator.installation import devices_plan
 from devices.simulator.live import Live
@@ -165,6 +166,20 @@ def test_a_lost_description_is_made_again_from_the_documents(filled: Path) -> No
     before = demo.demo_spec()
     (filled / "simulator" / "spec.json").unlink()
     assert demo.demo_spec() == before
+
+
+def test_a_folder_that_described_another_demo_follows_the_documents(filled: Path) -> None:
+    before = demo.demo_spec()
+    spec_write(filled / "simulator" / "spec.json", Spec(origin=date(2020, 1, 1), homes=7), base_port=16_000)
+    assert demo.demo_recall()
+    assert demo.demo_spec() == before
+
+
+def test_a_folder_whose_documents_are_gone_begins_anew(tmp_path: Path) -> None:
+    with override_settings(VAR_DIR=tmp_path):
+        spec_write(tmp_path / "simulator" / "spec.json", Spec(origin=date(2020, 1, 1), homes=7), base_port=16_000)
+        assert not demo.demo_recall()
+        assert demo.demo_spec() is None
 
 
 def test_moves_to_free_ports_when_another_program_has_them(filled: Path) -> None:
