@@ -12,7 +12,7 @@ from telemetry.errors import StoreUnavailableError, TelemetryError
 logger = logging.getLogger(__name__)
 
 EVERY_S = 1.0
-FIRST_S = 3.0
+FIRST_S = 15.0
 """How long the first request of a process waits to hear whether the store is there."""
 
 

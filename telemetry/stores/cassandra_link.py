@@ -20,7 +20,7 @@ TRIES = 3
 REQUEST_S = 6.0
 CONNECT_S = 4.0
 TABLES_S = 60.0
-PROBE_S = 2.0
+PROBE_S = 5.0
 PARTITIONS = 8
 PACKED_BYTES = 4096
 """In one batch of several partitions; beyond ten, or 5 KiB, Cassandra warns in its log."""
@@ -237,6 +237,8 @@ class Link:
 
     def many(self, statements: Sequence[Any]) -> list[Any]:
         """The answers of many requests in order, a bounded number of them under way; repeats those that failed."""
+        if not statements:
+            return []
         from cassandra import OperationTimedOut
         from cassandra.concurrent import execute_concurrent
 
