@@ -19,7 +19,7 @@ from config.cluster.java import ROOT, SERVERS, java_home, java_program
 VERSION = "5.0.6"
 DATACENTER = "dc1"
 _PARTS = ROOT / "tools" / "cassandra"
-_START_S = 120.0
+_START_S = 300.0
 _FETCH_S = 600.0
 # What Cassandra's own launcher opens to it of Java 17.
 _EXPORTS = (
