@@ -15,11 +15,13 @@ import secrets
 import shutil
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
+from uuid import UUID
 
 import pytest
 
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 
 _ADDRESSES = "TEST_SERVERS"
 _KEY = "a key for tests that is long enough to be taken by the settings"
+_READY_S = 120
 _numbers = itertools.count(1)
 _end = ExitStack()
 _begun = threading.Event()
@@ -141,7 +144,9 @@ def store_of(var: Path) -> Iterator[None]:
     files = f"sqlite:///{var / 'telemetry.sqlite3'}"
     with override_settings(TELEMETRY_URL=surroundings(var).get("TELEMETRY_URL", files)):
         yield
-        store_close()
+        # A folder goes away with its files; connections to servers are worth keeping.
+        if not on_servers():
+            store_close()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -161,6 +166,22 @@ def pytest_load_initial_conftests() -> Iterator[None]:
     yield
 
 
+def _store_ready() -> None:
+    """Let the store make its tables; until then it counts as away, and readings would wait in the spool."""
+    from telemetry.errors import StoreUnavailableError
+    from telemetry.selectors import series_get
+
+    until = time.monotonic() + _READY_S
+    while True:
+        try:
+            series_get(series_id=UUID(int=0))
+        except StoreUnavailableError:
+            assert time.monotonic() < until, "Cassandra took too long to make the tables"
+            time.sleep(0.5)
+        else:
+            return
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_unconfigure() -> None:
     """End what this process started."""
@@ -174,6 +195,7 @@ def _quickly_emptied(django_db_setup: None, django_db_blocker: DjangoDbBlocker) 
 
     from tests.taken_back import held, tests_own_taken_back
 
+    _store_ready()
     with django_db_blocker.unblock():
         _names, fresh = held()
     thorough = TransactionTestCase._fixture_teardown

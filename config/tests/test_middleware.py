@@ -5,11 +5,10 @@ from __future__ import annotations
 import pytest
 import time_machine
 from django.contrib.auth import get_user_model
-from django.db import connection
 from django.test import Client
-from django.test.utils import CaptureQueriesContext
 
 from config.middleware import ADMIN_POLICY
+from tests.statements import statements
 
 pytestmark = pytest.mark.django_db
 START = 1_790_000_000
@@ -36,13 +35,13 @@ def test_an_hour_without_a_request_signs_out(client: Client) -> None:
 
 
 def test_pages_within_a_minute_write_the_session_once(client: Client) -> None:
-    with CaptureQueriesContext(connection) as soon:
+    with statements() as soon:
         assert is_signed_in(client, START + 59)
-    with CaptureQueriesContext(connection) as later:
+    with statements() as later:
         assert is_signed_in(client, START + 60)
 
-    assert not [query for query in soon.captured_queries if query["sql"].startswith("UPDATE")]
-    assert len([query for query in later.captured_queries if query["sql"].startswith("UPDATE")]) == 1
+    assert not [one for one in soon if one.writes]
+    assert len([one for one in later if one.writes]) == 1
 
 
 def test_a_page_carries_the_content_policy_and_the_admin_its_own(client: Client) -> None:

@@ -1,12 +1,8 @@
 """Writing the ledger: what is moved, held, paid, released and taken back, and what is refused."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
-from django.db import connection
-from django.test.utils import CaptureQueriesContext
 
 from marketplace.models import Account, Entry, Transfer
 from marketplace.models.ledger import Asset, OwnerKind, TransferKind
@@ -26,6 +22,7 @@ from marketplace.tests.ledgers import EURO, fresh, moved, village
 from myhouse.documents.base import uuid7
 from myhouse.documents.idempotency import UnableToRepeat
 from myhouse.tests.factories import NOW
+from tests.statements import statements
 
 pytestmark = pytest.mark.django_db
 
@@ -204,24 +201,6 @@ def test_a_transfer_keeps_to_one_asset_and_one_community():
     for credit in (place[0].money, place[0].energy, elsewhere[0].money):
         with pytest.raises(ValueError, match="two accounts"):
             ledger_write(movements=[moved(place[0].money, credit, 1)], now=NOW)
-
-
-@contextmanager
-def statements() -> Iterator[list[str]]:
-    """Collect what the database is asked, as Django or, on MongoDB, the server itself tells it."""
-    found: list[str] = []
-    if connection.vendor == "mongodb":
-        database = connection.database
-        database.drop_collection("system.profile")
-        database.command("profile", 2)
-        yield found
-        database.command("profile", 0)
-        asked = database["system.profile"].find({"ns": {"$ne": f"{database.name}.system.profile"}})
-        found += [f"{one['op']} {one['ns']} {one['command']}" for one in asked]
-        return
-    with CaptureQueriesContext(connection) as queries:
-        yield found
-    found += [one["sql"] for one in queries if "SAVEPOINT" not in one["sql"]]
 
 
 def test_a_trade_takes_eight_statements():

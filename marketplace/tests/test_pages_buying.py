@@ -2,6 +2,7 @@
 
 import re
 from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
 
@@ -162,7 +163,7 @@ def test_the_second_click_waits_for_the_answer_of_the_first(pair, monkeypatch):
         return real(**asked)
 
     monkeypatch.setattr(sending, "once", busy_at_first)
-    monkeypatch.setattr(sending.time, "sleep", waited.append)
+    monkeypatch.setattr(sending, "time", SimpleNamespace(sleep=waited.append))
 
     answer = buying(client, url, shown_wh="1000", version="1")
 

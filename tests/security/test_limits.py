@@ -123,10 +123,13 @@ def test_a_household_cannot_be_counted_out_by_a_stranger():
 def test_wrong_device_keys_of_one_address_are_bounded():
     limits._buckets.clear()
 
-    answers = [ingest(f"mhd_{number:040d}") for number in range(limits.GUESSES.burst + 5)]
+    tries = (ingest(f"mhd_{number:040d}") for number in range(3 * limits.GUESSES.burst))
+    # However slow the machine is, more come in than are forgotten meanwhile.
+    answers = [next(tries) for _within in range(limits.GUESSES.burst)]
+    answers.append(next(answer for answer in tries if answer.status_code != 401))
     limits._buckets.clear()
 
-    assert answers[0].status_code == 401
+    assert {answer.status_code for answer in answers[:-1]} == {401}
     assert answers[-1].status_code == 429
     assert int(answers[-1].headers["Retry-After"]) >= 1
 
