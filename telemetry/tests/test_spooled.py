@@ -24,9 +24,9 @@ from telemetry.state import state_of
 from telemetry.stores.cassandra import CassandraBackend
 from telemetry.tests.conftest import is_cassandra_tried, quick_folder, series_of
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 MB = 1024 * 1024
-BACK_S = 90.0
+BACK_S = 180.0
 """The driver looks for a node that went away at least every ten seconds; the machine may be busy."""
 
 

@@ -22,7 +22,7 @@ from tests.servers import surroundings
 
 ROOT = Path(__file__).resolve().parents[2]
 READY_S = 120
-pytestmark = [pytest.mark.processes, pytest.mark.slow, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.processes, pytest.mark.slow, pytest.mark.timeout(600)]
 
 # Registered while the store was there; what this machine knows of the series stays beside the spool.
 REGISTER = """
