@@ -14,7 +14,7 @@ from pathlib import Path
 
 from bench.rows import Row, number
 
-NAMES = ("telemetry", "query", "ingest", "polling", "pages", "live", "memory", "trades", "cassandra", "cold")
+NAMES = ("telemetry", "query", "ingest", "polling", "pages", "live", "memory", "trades", "mongo", "cassandra", "cold")
 ROOT = Path(__file__).resolve().parent.parent
 LONGEST_SECONDS = 900
 
