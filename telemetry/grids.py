@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from telemetry.derivation import Grid
@@ -30,6 +31,19 @@ class Grids:
 
     def __init__(self, limit_bytes: int = FRAME_BYTES) -> None:
         self._frames: Memory[tuple[int, int], Frame] = Memory(limit_bytes)
+
+    def ahead(self, snapshot: Snapshot, rows: Iterable[tuple[SeriesRow, Mark]], pages: range) -> None:
+        """Let the snapshot read what many series need together, before they are looked at one by one."""
+        stale: list[int] = []
+        fresh: set[int] = set()
+        for row, mark in rows:
+            held = [self._frames.get((row.key, page)) for page in pages]
+            if any(frame is None or frame.mark != mark for frame in held):
+                stale.append(row.key)
+                if not any(held):
+                    fresh.add(row.key)
+        if len(stale) > 1:
+            snapshot.ahead(stale, pages, fresh=fresh)
 
     def pages(self, snapshot: Snapshot, row: SeriesRow, mark: Mark, pages: range) -> list[Grid]:
         """These pages of a series as the snapshot has them."""

@@ -159,6 +159,8 @@ class Reads:
         part = slice((start_ms - pages[0] * PAGE_MS) // QUARTER_MS, (end_ms - pages[0] * PAGE_MS) // QUARTER_MS)
         with self.backend.reading() as snapshot:
             marks = snapshot.marks([row.key for row in rows])
+            if snapshot.reads_ahead:
+                self._grids.ahead(snapshot, zip(rows, marks, strict=True), pages)
             grids = [self._grids.pages(snapshot, row, mark, pages) for row, mark in zip(rows, marks, strict=True)]
         starts = np.arange(start_ms, end_ms, QUARTER_MS, dtype=np.int64)
         shape = (len(rows), len(starts))
@@ -189,6 +191,13 @@ class Reads:
         found: list[Sums] = []
         with self.backend.reading() as snapshot:
             marks = snapshot.marks([row.key for row in rows])
+            if snapshot.reads_ahead:
+                unknown = (
+                    (row, mark)
+                    for row, mark in zip(rows, marks, strict=True)
+                    if (sums := self._sums.get((row.key, asked))) is None or sums[0] != mark
+                )
+                self._grids.ahead(snapshot, unknown, _pages_of(edges))
             for row, mark in zip(rows, marks, strict=True):
                 known = self._sums.get((row.key, asked))
                 if known is None or known[0] != mark:
@@ -204,7 +213,7 @@ class Reads:
         return Totals(energy, covered.astype(np.int32), estimated.astype(np.int32), shapes)
 
     def _sum(self, snapshot: Snapshot, row: SeriesRow, mark: tuple[int, int], edges: Int64s) -> Sums:
-        pages = range(int(edges[0]) // PAGE_MS, (int(edges[-1]) - 1) // PAGE_MS + 1)
+        pages = _pages_of(edges)
         grids = self._grids.pages(snapshot, row, mark, pages)
         places = (edges - pages[0] * PAGE_MS) // QUARTER_MS
         low, high = int(places[0]), int(places[-1])
@@ -217,6 +226,11 @@ class Reads:
         if (flags & ESTIMATED).any():
             estimated = np.add.reduceat(whole & ((flags & ESTIMATED) > 0), at, dtype=np.int64)
         return energy, covered, estimated
+
+
+def _pages_of(edges: Int64s) -> range:
+    """The pages on which the quarters between the first and the last edge lie."""
+    return range(int(edges[0]) // PAGE_MS, (int(edges[-1]) - 1) // PAGE_MS + 1)
 
 
 def _own(columns: Columns) -> Columns:

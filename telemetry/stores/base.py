@@ -10,7 +10,7 @@ its dirty days do (moving readings to another layer changes neither).
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -82,12 +82,18 @@ class PagesSwap:
 class Snapshot(ABC):
     """One consistent view of everything, for the length of a `with backend.reading()` block."""
 
+    reads_ahead = False
+    """Whether it is better asked for many series at once, by `ahead`, than for one after the other."""
+
     def __init__(self, blocks: Blocks) -> None:
         self.blocks = blocks
 
     @abstractmethod
     def marks(self, keys: Sequence[int]) -> list[tuple[int, int]]:
         """Per key (version, mark of the newest unfolded hot batch that has it): equal marks, equal data."""
+
+    def ahead(self, keys: Sequence[int], pages: range, *, fresh: Collection[int]) -> None:  # noqa: B027 most need not
+        """Told that the quarters of these pages will be read of each series; nothing is remembered of `fresh` ones."""
 
     @abstractmethod
     def hot_since(self, key: int, mark: int) -> tuple[int, int] | None:

@@ -19,7 +19,7 @@ import numpy as np
 
 from telemetry.memory import Memory
 from telemetry.model import Bytes, Columns, Floats, Int64s, Quality, Reading
-from telemetry.stores.cassandra_link import Link
+from telemetry.stores.cassandra_link import Call, Link
 
 HEAD, MONTH, DERIVED = -1, -2, 0
 NOTES_BYTES = 32 * 1024 * 1024
@@ -216,19 +216,25 @@ class Shelf:
         """Remember what a block covers; that only grows."""
         self._settled.put((key, day), covers, 200)
 
-    def hot(self, key: int, day: int, covers: Vector, written: Vector) -> Columns:
-        """The hot readings of a day that its block does not cover."""
-        known = self._hot.get((key, day)) or HotReadings.none()
-        calls = [
-            ("hot_since", (key, day, writer, known.upto.get(writer, 0), seq))
-            for writer, seq in written.items()
-            if seq > known.upto.get(writer, 0)
-        ]
-        if calls:
-            rows = [row for some in self._link.all_rows(calls) for row in some]
-            known = known.advanced(rows, written)
-            self._hot.put((key, day), known, 400 + 33 * len(known.seqs))
-        return known.between(covers, written)
+    def hot(self, wanted: Sequence[tuple[int, int, Vector, Vector]]) -> list[Columns]:
+        """The hot readings of days that their blocks do not cover; each (key, day, what the block covers, written)."""
+        known = [self._hot.get((key, day)) or HotReadings.none() for key, day, _covers, _written in wanted]
+        places: list[int] = []
+        calls: list[Call] = []
+        for at, (key, day, _covers, written) in enumerate(wanted):
+            for writer, seq in written.items():
+                since = known[at].upto.get(writer, 0)
+                if seq > since:
+                    places.append(at)
+                    calls.append(("hot_since", (key, day, writer, since, seq)))
+        fresh: dict[int, list[Any]] = {}
+        for at, rows in zip(places, self._link.all_rows(calls), strict=True):
+            fresh.setdefault(at, []).extend(rows)
+        for at, rows in fresh.items():
+            key, day, _covers, written = wanted[at]
+            known[at] = known[at].advanced(rows, written)
+            self._hot.put((key, day), known[at], 400 + 33 * len(known[at].seqs))
+        return [one.between(covers, written) for one, (_k, _d, covers, written) in zip(known, wanted, strict=True)]
 
     def hot_forget(self, key: int, day: int) -> None:
         """Remember no hot readings of a day that were erased."""

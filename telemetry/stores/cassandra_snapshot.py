@@ -8,7 +8,7 @@ whatever others seal meanwhile. Each row is read once per snapshot and then kept
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from itertools import groupby
 from typing import Any, NamedTuple
 
@@ -16,12 +16,13 @@ from telemetry.memory import Blocks
 from telemetry.merging import merge
 from telemetry.model import DAY_MS, Columns, Quality, Reading
 from telemetry.stores.base import Block, HotDay, Snapshot
-from telemetry.stores.cassandra_link import Link
+from telemetry.stores.cassandra_link import Call, Link
 from telemetry.stores.cassandra_notes import HotMarks, Notes, Shelf, Vector, covered
 from telemetry.stores.cassandra_schema import BUCKETS, DAYS_PER_MONTH, PAGES_PER_YEAR
 
 SEAL, QUARTERS = "seal", "quarters"
 _AT_ONCE = 64
+_AHEAD_DAYS = 40
 
 
 class Sealed(NamedTuple):
@@ -46,6 +47,8 @@ NOTHING = Sealed(0, None, {})
 class CassandraSnapshot(Snapshot):
     """One consistent view of each day, as of the first time anything of its series is asked."""
 
+    reads_ahead = True
+
     def __init__(self, link: Link, shelf: Shelf, blocks: Blocks, marks: HotMarks) -> None:
         super().__init__(blocks)
         self._link = link
@@ -55,6 +58,7 @@ class CassandraSnapshot(Snapshot):
         self._sealed: dict[tuple[int, int], Sealed] = {}
         self._hot: dict[tuple[int, int], Columns] = {}
         self._meta: dict[tuple[int, int], list[Meta]] = {}
+        self._pages: dict[tuple[str, int], tuple[range, list[Any]]] = {}
 
     def load(self, keys: Sequence[int]) -> None:
         """Read the notes of many series together."""
@@ -76,20 +80,61 @@ class CassandraSnapshot(Snapshot):
         """Nothing: equal versions mean that nothing came."""
         return None
 
+    def ahead(self, keys: Sequence[int], pages: range, *, fresh: Collection[int]) -> None:
+        """Read together what the quarters of many series need: pages, and the days that are out of date."""
+        self.load(keys)
+        asked = {key: "pages" if key in fresh else "page_revs" for key in keys}
+        calls = {key: self._page_calls(name, key, pages[0], pages[-1]) for key, name in asked.items()}
+        found = iter(self._link.all_rows([call for of_key in calls.values() for call in of_key]))
+        for key, of_key in calls.items():
+            self._pages[asked[key], key] = pages, [row for _call in of_key for row in next(found)]
+        dirty = {key: days for key in keys if (days := self.notes(key).dirty)}
+        # Between two days that follow each other energy is shared, so what changed reaches two days far.
+        spans = [(key, days[0] - 2, days[-1] + 2) for key, days in dirty.items() if days[-1] - days[0] < _AHEAD_DAYS]
+        self._load_spans(spans)
+        self._load_open([(key, day) for key, first, last in spans for day in self.open_days(key, first, last)])
+        around = [
+            (key, month) for key, first, last in spans for month in _months_around(self.notes(key).months, first, last)
+        ]
+        metas = self._link.all_rows([("blocks_meta", place) for place in around])
+        for (key, month), rows in zip(around, metas, strict=True):
+            self._meta.setdefault((key, month), self._meta_of(key, rows))
+
     def _load_days(self, key: int, first: int, last: int) -> None:
         """Read the blocks of these days, those that were not read before."""
-        calls = []
-        for month in sorted(self.notes(key).months):
-            low, high = max(first, month * DAYS_PER_MONTH), min(last, month * DAYS_PER_MONTH + DAYS_PER_MONTH - 1)
-            if low <= high and any((key, day) not in self._sealed for day in range(low, high + 1)):
-                calls.append((("blocks", (key, month, low, high)), range(low, high + 1)))
-        for (_call, days), rows in zip(calls, self._link.all_rows([call for call, _days in calls]), strict=True):
+        self._load_spans([(key, first, last)])
+
+    def _load_spans(self, spans: Sequence[tuple[int, int, int]]) -> None:
+        """The same for many: (key, first day, last day)."""
+        calls: list[Call] = []
+        places: list[tuple[int, range]] = []
+        for key, first, last in spans:
+            for month in sorted(self.notes(key).months):
+                low, high = max(first, month * DAYS_PER_MONTH), min(last, month * DAYS_PER_MONTH + DAYS_PER_MONTH - 1)
+                if low <= high and any((key, day) not in self._sealed for day in range(low, high + 1)):
+                    calls.append(("blocks", (key, month, low, high)))
+                    places.append((key, range(low, high + 1)))
+        for (key, days), rows in zip(places, self._link.all_rows(calls), strict=True):
             for day, rev, count, covers, data in rows:
                 covers_now = dict(covers or {})
                 self._sealed.setdefault((key, day), Sealed(rev, data if count else None, covers_now))
                 self._shelf.settle(key, day, covers_now)
             for day in days:
                 self._sealed.setdefault((key, day), NOTHING)
+
+    def _load_open(self, places: Sequence[tuple[int, int]]) -> None:
+        """Read hot readings that the blocks of their days do not cover, those that were not read before."""
+        wanted: list[tuple[int, int, Vector, Vector]] = []
+        for key, day in places:
+            if (key, day) not in self._hot:
+                covers, written = self.sealed(key, day).covers, self.notes(key).written(day)
+                if covered(written, covers):
+                    self._hot[key, day] = Columns.empty()
+                else:
+                    wanted.append((key, day, covers, written))
+        if wanted:
+            for (key, day, _covers, _written), part in zip(wanted, self._shelf.hot(wanted), strict=True):
+                self._hot[key, day] = part
 
     def sealed(self, key: int, day: int) -> Sealed:
         """The block of a day."""
@@ -117,12 +162,8 @@ class CassandraSnapshot(Snapshot):
 
     def open_part(self, key: int, day: int) -> Columns:
         """The hot readings of a day that its block does not cover, in the order they were written."""
-        found = self._hot.get((key, day))
-        if found is None:
-            covers, written = self.sealed(key, day).covers, self.notes(key).written(day)
-            found = Columns.empty() if covered(written, covers) else self._shelf.hot(key, day, covers, written)
-            self._hot[key, day] = found
-        return found
+        self._load_open([(key, day)])
+        return self._hot[key, day]
 
     def hot(self, key: int, start_ms: int, end_ms: int) -> list[Columns]:
         """Hot readings in the order they were written (later parts win); times inside a part may repeat."""
@@ -202,12 +243,15 @@ class CassandraSnapshot(Snapshot):
                     found.append(Block(day, block.rev, block.data))
         return found
 
+    def _page_calls(self, name: str, key: int, first: int, last: int) -> list[Call]:
+        years = sorted({page // PAGES_PER_YEAR for page in self.notes(key).months if first <= page <= last})
+        return [(name, (key, year, first, last)) for year in years]
+
     def _page_rows(self, name: str, key: int, first: int, last: int) -> list[Any]:
-        known = [page for page in self.notes(key).months if first <= page <= last]
-        years = sorted({page // PAGES_PER_YEAR for page in known})
-        return [
-            row for rows in self._link.all_rows([(name, (key, year, first, last)) for year in years]) for row in rows
-        ]
+        pages, rows = self._pages.get((name, key), (range(0), []))
+        if first in pages and last in pages:
+            return [row for row in rows if first <= row[0] <= last]
+        return [row for rows in self._link.all_rows(self._page_calls(name, key, first, last)) for row in rows]
 
     def pages(self, key: int, first: int, last: int) -> list[Block]:
         """Pages of quarters first … last, in order."""
@@ -221,17 +265,20 @@ class CassandraSnapshot(Snapshot):
         """The blocks of a month that are not empty, in order, without their data."""
         found = self._meta.get((key, month))
         if found is None:
-            found = []
-            for day, rev, first, last, count, _covers in self._link.rows("blocks_meta", key, month):
-                held = self._sealed.get((key, day))
-                if held is not None and held.rev != rev:
-                    # Replaced meanwhile: this snapshot goes on with the one it has.
-                    if held.data is not None:
-                        times = self.blocks.decode(held.data).times
-                        found.append(Meta(day, int(times[0]), int(times[-1])))
-                elif count:
-                    found.append(Meta(day, first, last))
-            self._meta[key, month] = found
+            found = self._meta[key, month] = self._meta_of(key, self._link.rows("blocks_meta", key, month))
+        return found
+
+    def _meta_of(self, key: int, rows: Sequence[Any]) -> list[Meta]:
+        found: list[Meta] = []
+        for day, rev, first, last, count, _covers in rows:
+            held = self._sealed.get((key, day))
+            if held is not None and held.rev != rev:
+                # Replaced meanwhile: this snapshot goes on with the one it has.
+                if held.data is not None:
+                    times = self.blocks.decode(held.data).times
+                    found.append(Meta(day, int(times[0]), int(times[-1])))
+            elif count:
+                found.append(Meta(day, first, last))
         return found
 
     def _before(self, key: int, start_ms: int) -> Iterator[int]:
@@ -305,3 +352,10 @@ class CassandraSnapshot(Snapshot):
             if len(times):
                 found += [int(times.min()), int(times.max())]
         return (min(found), max(found)) if found else None
+
+
+def _months_around(months: Collection[int], first: int, last: int) -> set[int]:
+    """The months in which the readings before and after some days are looked for first."""
+    before = [month for month in months if month <= first // DAYS_PER_MONTH]
+    after = [month for month in months if month >= last // DAYS_PER_MONTH]
+    return {*([max(before)] if before else []), *([min(after)] if after else [])}

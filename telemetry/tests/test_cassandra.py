@@ -243,6 +243,29 @@ def test_quarters_are_derived_while_the_readings_around_them_are_erased(open_sto
     assert window == (START + DAY // 4, START + DAY)
 
 
+@pytest.mark.parametrize("is_refreshed", [False, True])
+def test_the_quarters_of_many_series_are_read_together_and_are_those_of_each(open_store, monkeypatch, is_refreshed):
+    store, series = open_store(), [series_of(kind, "Wh") for kind in (Kind.COUNTER, Kind.GAUGE) * 10]
+    store.series_register(series)
+    times = START + np.arange(-30, 3) * DAY
+    store.history_write(Batch.concat([Batch.of(one.id, times + 5, np.arange(33.0)) for one in series]), NOW)
+    if is_refreshed:
+        store.quarters_refresh(NOW)
+    store.write(Batch.concat([Batch.of(one.id, [START + Q, NOW], [31, 33]) for one in series]), NOW)
+    ids, end = [one.id for one in series], (TODAY + 1) * DAY
+    reader, single = open_store(), open_store()
+    reader.series_get(ids)
+    asked, ask = [], reader.backend._link.many
+    monkeypatch.setattr(reader.backend._link, "many", lambda some: asked.append(len(some)) or ask(some))
+    found = reader.quarters(ids, START - 31 * DAY, end)
+    assert len([count for count in asked if count]) < 12
+    for at, one in enumerate(series):
+        alone = single.quarters([one.id], START - 31 * DAY, end)
+        assert np.array_equal(found.energy[at], alone.energy[0])
+        assert np.array_equal(found.flags[at], alone.flags[0])
+    assert (found.flags > 0).any(axis=1).all()
+
+
 def managed(url: str, var: Path, *words: str) -> str:
     """What a management command says, with the time series at this URL."""
     surroundings = {**os.environ, "TELEMETRY_URL": url, "SECRET_KEY": "Ee7" * 20, "MYHOUSE_VAR": str(var)}
