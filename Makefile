@@ -31,8 +31,8 @@ test-quick: install-dev ## Run the fast tests only (under two minutes)
 
 test-cassandra: install-dev ## Run the store's tests on a real Cassandra too (needs Java 17; Maven the first time)
 	$(BIN)/python -m config.cluster fetch
-	TEST_CASSANDRA=1 $(PYTEST) -n 0 -q telemetry --ignore telemetry/tests/test_cassandra_ring.py
-	TEST_CASSANDRA=1 $(PYTEST) -n 0 -q telemetry/tests/test_cassandra_ring.py
+	TEST_CASSANDRA=1 $(PYTEST) -n 0 -q telemetry --ignore telemetry/tests/test_cassandra_ring.py --ignore telemetry/tests/test_cassandra_server.py
+	TEST_CASSANDRA=1 $(PYTEST) -n 0 -q telemetry/tests/test_cassandra_ring.py telemetry/tests/test_cassandra_server.py
 
 # Left out: what runs on the embedded store alone in any case, and says so by its name.
 SERVED := -p tests.servers -n 2 --dist loadgroup -rs --durations=20 -k "not sqlite"
