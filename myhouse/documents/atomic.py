@@ -100,32 +100,42 @@ def after_commit(effect: Callable[[], object]) -> None:
 
 
 def _sqlite(block: Callable[[], R]) -> R:
+    if _here.depth:
+        with transaction.atomic(savepoint=False):
+            return _joined(block)
     turn = _Turn()
-    with turn, transaction.atomic(savepoint=_here.depth == 0):
+    with turn, transaction.atomic():
         if turn.held:
             transaction.on_commit(turn.pass_on)
-        return _deeper(block)
+        return _outermost(block)
 
 
 def _mongodb(block: Callable[[], R]) -> R:
-    """Join the block around, or begin a transaction; what failed inside is not kept by one who caught it."""
+    """Join the block around, or begin a transaction."""
     if _here.depth:
-        try:
-            return _deeper(block)
-        except BaseException as failure:
-            _here.failure = failure
-            raise
+        return _joined(block)
     from myhouse.documents.mongo import transaction_run
 
-    def outermost() -> R:
-        _here.failure = None
-        result = _deeper(block)
-        if _here.failure is not None:
-            raise transaction.TransactionManagementError("A block inside this one failed.") from _here.failure
-        return result
-
     backend: Any = connection
-    return transaction_run(backend, outermost)
+    return transaction_run(backend, lambda: _outermost(block))
+
+
+def _joined(block: Callable[[], R]) -> R:
+    """Run inside the block around; what fails here is not kept by one who catches it."""
+    try:
+        return _deeper(block)
+    except BaseException as failure:
+        _here.failure = failure
+        raise
+
+
+def _outermost(block: Callable[[], R]) -> R:
+    """Say aloud that nothing is kept when a block inside failed and somebody caught that."""
+    _here.failure = None
+    result = _deeper(block)
+    if _here.failure is not None:
+        raise transaction.TransactionManagementError("A block inside this one failed.") from _here.failure
+    return result
 
 
 def _deeper(block: Callable[[], R]) -> R:

@@ -39,7 +39,8 @@ def test_a_failed_block_writes_nothing():
 
 @pytest.mark.django_db(transaction=True)
 def test_an_inner_failure_takes_the_outer_block_back_even_if_it_was_caught():
-    both_written(second_fails=True)
+    with pytest.raises(transaction.TransactionManagementError):
+        both_written(second_fails=True)
 
     assert not Community.objects.exists()
 
