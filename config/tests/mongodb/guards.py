@@ -17,7 +17,6 @@ from devices.services.keys import device_key_issue, device_key_revoke, device_ke
 from devices.services.swaps import swap_question_open
 from devices.tests.factories import http_meter
 from marketplace.models import Account, CashOrder, Offer
-from marketplace.models.ledger import OwnerKind
 from marketplace.services import cash, offers
 from marketplace.services.ledger import accounts_of_household
 from marketplace.tests.factories import EURO, traders
@@ -297,7 +296,7 @@ def test_a_device_holds_one_key_a_slot_one_question_a_channel_and_a_series_one_c
 
 def test_accounts_opened_by_many_at_once_are_opened_once():
     seller, *_others = traders(homes=1, money_uct=0)
-    Account.objects.filter(owner_kind=OwnerKind.HOUSEHOLD).delete()
+    Account.objects.filter(owner_kind="household").delete()
     seen = set()
 
     @atomic
@@ -306,7 +305,7 @@ def test_accounts_opened_by_many_at_once_are_opened_once():
         seen.add((pair.money.pk, pair.energy.pk))
 
     assert together(*([opened] * AT_ONCE)) == {"done": AT_ONCE}
-    assert Account.objects.filter(owner_kind=OwnerKind.HOUSEHOLD).count() == 2
+    assert Account.objects.filter(owner_kind="household").count() == 2
     (kept,) = {
         (row.money.pk, row.energy.pk)
         for row in [accounts_of_household(household=seller.household, community=seller.community, now=LATER)]
