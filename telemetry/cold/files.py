@@ -30,33 +30,39 @@ _READ = ["time", "value", "quality"]
 class Group(NamedTuple):
     """A row group: whole days of one series, in order."""
 
-    number: int
+    series: str
     first_ms: int
     last_ms: int
 
 
-class Index(NamedTuple):
-    """What a file's footer says."""
+class Index:
+    """What a file's footer says; its row groups are sorted by series and time, and few of them are ever looked at."""
 
-    footer: Any
-    groups: dict[str, list[Group]]
+    def __init__(self, footer: Any) -> None:
+        self.footer = footer
+        self._groups: dict[int, Group] = {}
 
-    @classmethod
-    def of(cls, footer: Any) -> Index:
-        """The row groups by series."""
-        groups: dict[str, list[Group]] = {}
-        for number in range(footer.num_row_groups):
-            group = footer.row_group(number)
-            series, times = group.column(0).statistics, group.column(1).statistics
-            first, last = (int(one) for one in (times.min_raw, times.max_raw))
-            groups.setdefault(series.min, []).append(Group(number, first, last))
-        return cls(footer, groups)
+    def group(self, number: int) -> Group:
+        """What the statistics of a row group say."""
+        known = self._groups.get(number)
+        if known is None:
+            columns = self.footer.row_group(number)
+            series, times = columns.column(0).statistics, columns.column(1).statistics
+            known = self._groups[number] = Group(series.min, int(times.min_raw), int(times.max_raw))
+        return known
 
-    def group_of(self, series: UUID, day: int) -> Group | None:
-        """The row group that has a series' day."""
-        of_series = self.groups.get(str(series), [])
-        at = bisect_right(of_series, (day + 1) * DAY_MS - 1, key=lambda group: group.first_ms) - 1
-        return of_series[at] if at >= 0 and of_series[at].last_ms >= day * DAY_MS else None
+    def group_of(self, series: UUID, day: int) -> int | None:
+        """The number of the row group that has a series' day."""
+        numbers = range(self.footer.num_row_groups)
+        wanted = str(series), (day + 1) * DAY_MS - 1
+        number = bisect_right(numbers, wanted, key=lambda at: self.group(at)[:2]) - 1
+        if number < 0 or self.group(number).series != wanted[0] or self.group(number).last_ms < day * DAY_MS:
+            return None
+        return number
+
+    def series(self) -> set[str]:
+        """The ids of all series."""
+        return {self.group(number).series for number in range(self.footer.num_row_groups)}
 
 
 class Files:
@@ -119,7 +125,7 @@ class Files:
                 group = self.index(path).group_of(pointer.series, pointer.day)
                 if group is None:
                     continue
-                whole = self.group(path, group.number)
+                whole = self.group(path, group)
             except (OSError, ValueError) as error:
                 if not _is_gone_or_damaged(error):
                     raise
@@ -159,14 +165,14 @@ class Files:
 
             with self.system.open_input_file(path) as source:
                 footer = parquet.read_metadata(source)
-            known = Index.of(footer)
+            known = Index(footer)
             self._indexes.put(path, known, 4 * footer.serialized_size + 200 * footer.num_row_groups)
         return known
 
     def series_of(self, path: str) -> set[str]:
         """The ids of the series in a file; none of a damaged one."""
         try:
-            return set(self.index(path).groups)
+            return self.index(path).series()
         except (OSError, ValueError) as error:
             if not _is_gone_or_damaged(error):
                 raise

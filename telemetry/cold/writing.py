@@ -108,7 +108,7 @@ class Part:
         self.readings = 0
 
     def add(self, series: Series, columns: Columns) -> None:
-        """Add a day; series in any order but each at once, its days in order."""
+        """Add a day; series in the order of their ids, each with its days in order."""
         if series != self._series:
             self._flush()
             self._series = series
