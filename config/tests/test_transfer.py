@@ -25,6 +25,7 @@ from config.transfer.series import columns_pack, columns_unpack
 from config.transfer.stream import MARK, SMALL, Sink, frames
 from telemetry.model import Columns
 from tests.services import ROOT
+from tests.surroundings import VAR
 
 # Each of these starts a dozen processes of the product.
 _MARKS = (pytest.mark.slow, pytest.mark.processes, pytest.mark.timeout(900), pytest.mark.xdist_group("transfer"))
@@ -138,7 +139,8 @@ def run(*words: str, var: Path, program: str = "manage.py", **more: str) -> subp
     """Run a program in the environment of an embedded installation."""
     named_elsewhere = {"DATABASE_URL", "TELEMETRY_URL", "SECRET_KEY"}
     plain = {name: value for name, value in os.environ.items() if name not in named_elsewhere}
-    environment = {**plain, "MYHOUSE_VAR": str(var), "LOG_LEVEL": "ERROR", **more}
+    broker = f"unix://{VAR}/run/valkey.sock"
+    environment = {**plain, "MYHOUSE_VAR": str(var), "LOG_LEVEL": "ERROR", "REDIS_URL": broker, **more}
     start = [sys.executable, program] if program.endswith(".py") else [sys.executable, "-m", program]
     return subprocess.run([*start, *words], cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
 
