@@ -40,7 +40,8 @@ class Sink:
             file, closefd=False, write_size=_BUFFER
         )
         self._digest = hashlib.sha256()
-        self._encoder = msgspec.msgpack.Encoder(order="deterministic")
+        # Without an order of its own: JSON keeps its keys as they came.
+        self._encoder = msgspec.msgpack.Encoder()
 
     def put(self, *frame: Any) -> None:
         """Write one frame."""
