@@ -75,12 +75,12 @@ def _own_names() -> dict[str, str]:
     own = {"DATABASE_URL": known["mongodb"], "TELEMETRY_URL": known["cassandra"]}
     urls = {variable: url.replace("NAME", name) for variable, url in own.items()}
     if "SERVERS_AT" in os.environ:
-        _end.callback(_forget, urls, name)
+        _end.callback(databases_drop, urls, name)
     return urls
 
 
-def _forget(urls: dict[str, str], name: str) -> None:
-    """Leave nothing on servers that outlive this run."""
+def databases_drop(urls: dict[str, str], name: str) -> None:
+    """Leave nothing of this name on servers that go on."""
     from cassandra.cluster import Cluster
     from pymongo import MongoClient
 

@@ -22,6 +22,7 @@ from django.db import connections
 
 from config.tests.test_transfer import moved, run, told
 from config.transfer.errors import UnableToTransfer
+from tests.servers import databases_drop
 from tests.services import ROOT
 from tests.surroundings import VAR
 
@@ -44,18 +45,6 @@ def _addresses() -> dict[str, str]:
     return json.loads(os.environ["TEST_SERVERS"])
 
 
-def _forget(mongodb: str, cassandra: str, name: str) -> None:
-    from pymongo import MongoClient
-
-    from telemetry.stores.cassandra_link import Place, cluster_made
-
-    with MongoClient(mongodb) as client:
-        client.drop_database(name)
-    cluster = cluster_made(Place.of(cassandra), request_s=60)
-    cluster.connect().execute(f"DROP KEYSPACE IF EXISTS {name}")
-    cluster.shutdown()
-
-
 @pytest.fixture
 def empty_servers() -> Iterator[Callable[[], tuple[str, str]]]:
     """Addresses of databases that nobody has, gone after the test."""
@@ -69,8 +58,8 @@ def empty_servers() -> Iterator[Callable[[], tuple[str, str]]]:
         return urls
 
     yield make
-    for one in made:
-        _forget(*one)
+    for mongodb, cassandra, name in made:
+        databases_drop({"DATABASE_URL": mongodb, "TELEMETRY_URL": cassandra}, name)
 
 
 @pytest.fixture(scope="module")
