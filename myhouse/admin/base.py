@@ -92,7 +92,7 @@ class ReadOnlyAdmin(ModelAdmin):  # type: ignore[misc] # the admin's look has no
                     # Here and not later: rows are read while they are written.
                     answer.render()
         except TookTooLongError as error:
-            raise Busy(_("This takes too long. Search for an id, or filter for less."), retry_after_s=1) from error
+            raise Busy(_("This takes too long. Search for an id, or narrow the filter."), retry_after_s=1) from error
         return answer
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[RowsList]:
