@@ -297,7 +297,7 @@ class Replayer:
             done = self._hand.begin(lambda: self._backend.inner.hot_append(hot, judged_ms))
             wait([done], patience_s)
             if not done.done():
-                raise StoreUnavailableError("The time-series store is too slow for the last of what waits; again.")
+                raise StoreUnavailableError("The time-series store is too slow for the last of what waits; try again.")
             done.result()
             self._written += len(batch)
 

@@ -67,7 +67,7 @@ def main(words: Sequence[str] | None = None) -> Any:
 def _parsed(words: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m config.serve.worker", description=__doc__)
     parser.add_argument("ready", type=Path, help="file that appears once tasks are taken")
-    parser.add_argument("--queues", type=_queues, default=QUEUES, help="which queues, by comma (default: all)")
+    parser.add_argument("--queues", type=_queues, default=QUEUES, help="names, comma between (default: all)")
     parser.add_argument("--threads", type=int, default=THREADS, help="how many tasks at a time (default: %(default)s)")
     parser.add_argument(
         "--beat",

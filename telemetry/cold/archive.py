@@ -201,7 +201,7 @@ class Archive:
         self.run(EVER)
         buckets = self._backend.series_last() // BUCKET_KEYS + 1
         if any(one.pointers for bucket in range(buckets) for one in self._found(bucket, EVER, _FAR).values()):
-            raise StoreBusyError("Some days are still archived; bring them back before.")
+            raise StoreBusyError("Some days are still archived; bring them back first.")
         self._claim.leave()
 
     # One partition, under the lease
