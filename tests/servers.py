@@ -193,19 +193,17 @@ def _quickly_emptied(django_db_setup: None, django_db_blocker: DjangoDbBlocker) 
     """Empty the collections that hold something; Django would ask all, and then make its permissions anew."""
     from django.test import TransactionTestCase
 
-    from tests.taken_back import held, tests_own_taken_back
+    from tests.taken_back import contents, held, standing_put_back, tests_own_taken_back
 
     _store_ready()
     with django_db_blocker.unblock():
-        _names, fresh = held()
-    thorough = TransactionTestCase._fixture_teardown
+        counted, fresh = held()[1], contents(standing=True)
 
-    def emptied(case: TransactionTestCase) -> None:
+    def emptied(_case: TransactionTestCase) -> None:
         holding, standing = held()
-        if standing == fresh:
-            tests_own_taken_back(holding)
-        else:
-            thorough(case)
+        tests_own_taken_back(holding)
+        if standing != counted:
+            standing_put_back(fresh)
 
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(TransactionTestCase, "_fixture_teardown", emptied)

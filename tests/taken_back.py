@@ -55,11 +55,11 @@ def tests_own_taken_back(holding: list[str]) -> None:
         _empty(holding)
 
 
-def put_back(before: Contents) -> None:
+def put_back(before: Contents, now: Contents | None = None) -> None:
     """Make all collections what they were."""
     from django.db import connection
 
-    now = contents()
+    now = contents() if now is None else now
     for name in now.keys() | before.keys():
         was, found = before.get(name, {}), now.get(name, {})
         changed = [key for key, document in found.items() if was.get(key) != document]
@@ -70,11 +70,16 @@ def put_back(before: Contents) -> None:
             connection.database[name].insert_many(missing)
 
 
-def contents() -> Contents:
-    """Everything that is in the database, but for what stands in every one."""
+def standing_put_back(fresh: Contents) -> None:
+    """Make what stands in every database what it was in the fresh one."""
+    put_back(fresh, contents(standing=True))
+
+
+def contents(*, standing: bool = False) -> Contents:
+    """Everything that is in the database: what stands in every one, or all but that."""
 
     def all_of(name: str) -> Pipeline:
-        return [] if name in STANDING else [{"$replaceWith": {"of": name, "is": "$$ROOT"}}]
+        return [{"$replaceWith": {"of": name, "is": "$$ROOT"}}] if (name in STANDING) == standing else []
 
     found: Contents = {}
     for row in _asked(all_of):

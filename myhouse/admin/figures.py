@@ -27,7 +27,9 @@ def homes_overview(*, scope: StaffScope, now: datetime) -> Overview:
     members = (
         scope.limit(Membership.objects.all(), household_id="households")
         .filter(starts_at__lte=now, ends_at__gt=now)
-        .aggregate(people=Count("user_id", distinct=True))
+        .values("user_id")
+        .distinct()
+        .count()
     )
     uploads = scope.limit(Upload.objects.all(), household_id="households").aggregate(
         running=Count("pk", filter=Q(state__in=["received", "running"])),
@@ -43,7 +45,7 @@ def homes_overview(*, scope: StaffScope, now: datetime) -> Overview:
             if len(communities) == 1
             else _("in %(n)s communities") % {"n": count_text(len(communities))},
         ),
-        Figure(_("Members"), count_text(members["people"]), list_url("myhouse_membership", open="yes")),
+        Figure(_("Members"), count_text(members), list_url("myhouse_membership", open="yes")),
         Figure(
             _("Suspended homes"),
             count_text(homes["suspended"]),

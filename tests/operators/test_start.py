@@ -47,8 +47,14 @@ def test_shows_money_offers_and_cash_orders(client, operator):
 
 
 def test_every_figure_leads_to_its_filtered_list(client, operator, own):
-    for title, figure in figures(client).items():
-        page = client.get(figure.url)
+    shown = figures(client)
+    # What is not a count of rows has no list.
+    assert {title for title, figure in shown.items() if not figure.url} <= {
+        "Time-series store",
+        "Readings in the spool",
+    }
+    for title, figure in shown.items():
+        page = client.get(figure.url or "/admin/")
         assert page.status_code == 200, title
         assert "e=1" not in figure.url
 
