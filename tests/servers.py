@@ -18,8 +18,9 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
@@ -182,6 +183,13 @@ def _store_ready() -> None:
             return
 
 
+class _SteadyTime:
+    """The module `time` for the driver: tests travel in time, and requests under way must not grow old by it."""
+
+    def __getattr__(self, name: str) -> Any:
+        return partial(time.clock_gettime, time.CLOCK_MONOTONIC) if name == "time" else getattr(time, name)
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_unconfigure() -> None:
     """End what this process started."""
@@ -207,4 +215,5 @@ def _quickly_emptied(django_db_setup: None, django_db_blocker: DjangoDbBlocker) 
 
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(TransactionTestCase, "_fixture_teardown", emptied)
+        patched.setattr("cassandra.connection.time", _SteadyTime())
         yield
