@@ -119,14 +119,6 @@ def test_who_may_not_in_is_told_what_to_look_at(protected, certificates, who, tm
         store.series_register([series_of(Kind.GAUGE)])
 
 
-def test_a_certificate_that_names_another_address_is_refused_unless_any_will_do(protected, who):
-    by_name = url_of(protected, f"&tls=1&{who}").replace("127.0.0.1", "localhost")
-    with opened(by_name) as store, pytest.raises(StoreUnavailableError, match="certificate"):
-        store.series_register([series_of(Kind.GAUGE)])
-    with opened(by_name.replace("tls=1", "tls=ca")) as store:
-        works(store, NOW - 5)
-
-
 def seconds_until_refused(store: Store) -> float:
     begun = time.monotonic()
     with pytest.raises(StoreUnavailableError, match="Cassandra does not answer"):
