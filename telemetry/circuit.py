@@ -86,6 +86,9 @@ class Circuit:
             except TelemetryError as error:
                 self._open(str(error))
             except Exception:
+                if not threading.main_thread().is_alive():
+                    # The process is ending, and the driver takes no more requests.
+                    return
                 logger.exception("The time-series store could not be asked")
                 self._open("asking it failed")
             else:
