@@ -60,10 +60,11 @@ def signed_in(served: Served, role: str = "household") -> tuple[Client, str]:
 
 
 def newest(served: Served) -> float:
-    """Return the time of the newest reading in the store, in seconds."""
+    """Return the time of the newest reading in the store, in seconds; tomorrow's prices are none."""
     with store_of(served.var), suppress(StoreUnavailableError):
         readings = latest(series_ids=[one.id for one in series_all()])
-        return max((one.time_ms for one in readings.values()), default=0) / 1000
+        times = [one.time_ms / 1000 for one in readings.values()]
+        return max((one for one in times if one <= time.time()), default=0.0)
     return 0.0
 
 

@@ -136,6 +136,8 @@ def installation(folder: Path, *, tls: Tls | None = None) -> Iterator[Broken]:
     """Run a Valkey, and end with it what the test started."""
     with Valkey(folder, tls=tls) as valkey:
         one = Broken(folder, valkey, valkey.url)
+        # Its files lie there whatever else the tests run on.
+        (folder / "var").mkdir()
         try:
             yield one
         finally:
