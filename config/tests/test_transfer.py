@@ -139,7 +139,7 @@ def run(*words: str, var: Path, program: str = "manage.py", **more: str) -> subp
     """Run a program in the environment of an embedded installation."""
     named_elsewhere = {"DATABASE_URL", "TELEMETRY_URL", "SECRET_KEY"}
     plain = {name: value for name, value in os.environ.items() if name not in named_elsewhere}
-    broker = f"unix://{VAR}/run/valkey.sock"
+    broker = os.environ.get("REDIS_URL", f"unix://{VAR}/run/valkey.sock")
     environment = {**plain, "MYHOUSE_VAR": str(var), "LOG_LEVEL": "ERROR", "REDIS_URL": broker, **more}
     start = [sys.executable, program] if program.endswith(".py") else [sys.executable, "-m", program]
     return subprocess.run([*start, *words], cwd=ROOT, env=environment, capture_output=True, text=True, check=False)

@@ -9,6 +9,7 @@ import pytest
 from bench.serving import serving
 from config.logs import HIDDEN, text_hide
 from tests.security.person import Person
+from tests.servers import surroundings
 
 pytestmark = [pytest.mark.processes, pytest.mark.slow]
 LOUD = {"LOG_LEVEL": "DEBUG", "MYHOUSE_DEMO_HOMES": "1", "MYHOUSE_DEMO_DAYS": "1"}
@@ -18,7 +19,9 @@ LOUD = {"LOG_LEVEL": "DEBUG", "MYHOUSE_DEMO_HOMES": "1", "MYHOUSE_DEMO_DAYS": "1
 def told():
     """What a person used, and all that the product said meanwhile."""
     folder = Path(tempfile.mkdtemp(prefix="mh-"))
-    with serving(var=folder / "v", environment=LOUD) as product:
+    var = folder / "v"
+    own = surroundings(var)
+    with serving(var=var, environment={**own, **LOUD}) as product:
         person = Person(product.url, product.var)
         person.sign_up()
         person.tokens()
@@ -26,8 +29,8 @@ def told():
         person.links()
         person.second_factor()
         person.reset()
-    said = "".join(one.read_text(errors="replace") for one in sorted((folder / "v" / "log").iterdir()))
-    yield person.secrets, said + product.text(), (folder / "v" / "secret_key").read_text()
+    said = "".join(one.read_text(errors="replace") for one in sorted((var / "log").iterdir()))
+    yield person.secrets, said + product.text(), own.get("SECRET_KEY") or (var / "secret_key").read_text()
     shutil.rmtree(folder, ignore_errors=True)
 
 
