@@ -151,13 +151,13 @@ def store_of(var: Path) -> Iterator[None]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave out by name and reason what is about the embedded parts themselves."""
+    """Leave out by name and reason what would be the same here as with `make test`."""
     if not on_servers():
         return
     for item in items:
         marker = item.get_closest_marker("embedded")
         if marker is not None:
-            item.add_marker(pytest.mark.skip(reason=f"is about the embedded parts: {marker.args[0]}"))
+            item.add_marker(pytest.mark.skip(reason=f"runs with `make test`: {marker.args[0]}"))
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

@@ -20,7 +20,12 @@ from myhouse.documents.mongo import transaction_run
 from myhouse.errors import Busy
 from tests.services import require
 
-pytestmark = [pytest.mark.processes, pytest.mark.slow, pytest.mark.xdist_group("mongodb")]
+pytestmark = [
+    pytest.mark.processes,
+    pytest.mark.slow,
+    pytest.mark.xdist_group("mongodb"),
+    pytest.mark.embedded("starts the MongoDB it needs itself"),
+]
 
 
 def servers(nodes: int) -> Iterator[MongoSet]:

@@ -16,7 +16,12 @@ import pytest
 from config.cluster.mongod import MongoSet
 from config.tests.test_mongodb import servers
 
-pytestmark = [pytest.mark.processes, pytest.mark.slow, pytest.mark.xdist_group("mongodb")]
+pytestmark = [
+    pytest.mark.processes,
+    pytest.mark.slow,
+    pytest.mark.xdist_group("mongodb"),
+    pytest.mark.embedded("starts the MongoDB it needs itself"),
+]
 MORE = 6
 # An election takes two seconds, and until then nobody is answered; but a machine can be busy with other things.
 LONGEST_S = 60.0

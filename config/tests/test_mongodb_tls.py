@@ -15,7 +15,12 @@ from config.databases import databases
 from tests.certificates import Certificates, certificates_make
 from tests.services import require
 
-pytestmark = [pytest.mark.processes, pytest.mark.slow, pytest.mark.xdist_group("mongodb")]
+pytestmark = [
+    pytest.mark.processes,
+    pytest.mark.slow,
+    pytest.mark.xdist_group("mongodb"),
+    pytest.mark.embedded("starts the MongoDB it needs itself"),
+]
 
 
 @pytest.fixture(scope="module")

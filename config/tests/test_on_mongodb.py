@@ -14,7 +14,12 @@ import pytest
 from config.cluster.mongod import MongoSet
 from config.tests.test_mongodb import servers
 
-pytestmark = [pytest.mark.processes, pytest.mark.slow, pytest.mark.xdist_group("mongodb")]
+pytestmark = [
+    pytest.mark.processes,
+    pytest.mark.slow,
+    pytest.mark.xdist_group("mongodb"),
+    pytest.mark.embedded("starts the MongoDB it needs itself"),
+]
 ROOT = Path(__file__).resolve().parent.parent.parent
 HERE = "config/tests/mongodb"
 # The second half runs on SQLite too: the same results both ways.

@@ -20,7 +20,11 @@ from config.mongo.turn import COLLECTION, Turn, TurnLost, turn
 from tests.services import require
 
 ROOT = Path(__file__).resolve().parents[2]
-pytestmark = [pytest.mark.slow, pytest.mark.processes]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.processes,
+    pytest.mark.embedded("starts the MongoDB it needs itself"),
+]
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,11 @@ from config.tests.brokers.living import Living, living
 from config.tests.brokers.surroundings import wait_for
 
 logger = logging.getLogger(__name__)
-pytestmark = [pytest.mark.processes, pytest.mark.slow]
+pytestmark = [
+    pytest.mark.processes,
+    pytest.mark.slow,
+    pytest.mark.embedded("has files for documents and series of its own, and a Valkey over TCP"),
+]
 OWE = """
 from datetime import UTC, datetime
 from myhouse.documents.outbox import mail_put

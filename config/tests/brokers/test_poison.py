@@ -12,7 +12,11 @@ import pytest
 from config.consumer import DELIVERIES_AT_MOST
 from config.tests.brokers.surroundings import Broken, installation, wait_for
 
-pytestmark = [pytest.mark.processes, pytest.mark.slow]
+pytestmark = [
+    pytest.mark.processes,
+    pytest.mark.slow,
+    pytest.mark.embedded("has files for documents and series of its own, and a Valkey over TCP"),
+]
 
 
 @pytest.fixture(scope="module")

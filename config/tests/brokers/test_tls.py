@@ -19,7 +19,11 @@ from config.tests.brokers.living import living
 from config.tests.brokers.surroundings import wait_for
 from tests.services import require
 
-pytestmark = [pytest.mark.processes, pytest.mark.slow]
+pytestmark = [
+    pytest.mark.processes,
+    pytest.mark.slow,
+    pytest.mark.embedded("has files for documents and series of its own, and a Valkey over TCP"),
+]
 _KEY = serialization.PrivateFormat.TraditionalOpenSSL
 
 

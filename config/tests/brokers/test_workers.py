@@ -10,7 +10,11 @@ import pytest
 
 from config.tests.brokers.surroundings import VISIBILITY_S, Broken, installation, wait_for
 
-pytestmark = [pytest.mark.processes, pytest.mark.slow]
+pytestmark = [
+    pytest.mark.processes,
+    pytest.mark.slow,
+    pytest.mark.embedded("has files for documents and series of its own, and a Valkey over TCP"),
+]
 
 
 @pytest.fixture(scope="module")
