@@ -11,6 +11,7 @@ import tempfile
 import time
 import uuid
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -98,64 +99,48 @@ def rows() -> list[Row]:
     """All rows of this benchmark."""
     found: list[Row] = []
     with tempfile.TemporaryDirectory(prefix="cold-bench-") as name:
-        folder = Path(name)
         for title, step_ms, homes in (("10-s", 10_000, 10), ("15-min", 900_000, 100)):
-            store, series, written = stored(folder, step_ms, homes)
-            place = Place.of(f"file://{folder}/cold-{step_ms}")
-            total = sum(len(one) for one in written.values())
-            sealed_ms = day_ms(store, series, place)
-            raw = total / raw_written(folder / f"raw-{step_ms}.parquet", series, written)
-            ours = total / seconds(lambda store=store: store.archive.run(LAST))
-            size = sum(one.stat().st_size for one in (folder / f"cold-{step_ms}").rglob("*.parquet")) / total
-            raw_size = (folder / f"raw-{step_ms}.parquet").stat().st_size / total
-            cold_ms = day_ms(store, series, place)
-            raw_ms = raw_read_ms(folder / f"raw-{step_ms}.parquet", [3])
-            raw_month_ms = raw_read_ms(folder / f"raw-{step_ms}.parquet", [3, 4, 5, 6, 7] if homes == 10 else [3, 4])
-            again_ms = (
-                statistics.median(
-                    seconds(lambda store=store, one=one: store.scan(one.id, NOW - 40 * DAY_MS, NOW - 9 * DAY_MS, None))
-                    for one in series
-                )
-                * 1000
-            )
-            assert all(
-                store.scan(one.id, 0, NOW, None).values.tobytes() == written[one.id].values.tobytes() for one in series
-            ), "every reading as it was"
-            found += [
-                Row(
-                    f"archive, {title} data",
-                    ours,
-                    "readings/s",
-                    "≥ 0.02 of raw",
-                    ours >= 0.02 * raw,
-                    raw,
-                    "pyarrow write",
-                ),
-                Row(
-                    f"a day of a series, archived, nothing remembered, {title}",
-                    cold_ms,
-                    "ms",
-                    "≤ 5 × raw",
-                    cold_ms <= 5 * raw_ms,
-                    raw_ms,
-                    "pyarrow row group",
-                    f"sealed: {sealed_ms:.2f} ms",
-                ),
-                Row(
-                    f"a month of a series, archived, {title}",
-                    again_ms,
-                    "ms",
-                    "≤ 10 × raw",
-                    again_ms <= 10 * raw_month_ms,
-                    raw_month_ms,
-                    "pyarrow row groups",
-                ),
-                Row(
-                    f"bytes per reading, archived, {title}", size, "B", "≤ 4", size <= 4, raw_size, "pyarrow, one file"
-                ),
-            ]
-            store.close()
+            found += _rows_of(Path(name), title, step_ms, homes)
     return found
+
+
+def _rows_of(folder: Path, title: str, step_ms: int, homes: int) -> list[Row]:
+    """Archive readings of one kind, and measure beside pyarrow with the same table."""
+    store, series, written = stored(folder, step_ms, homes)
+    cold, raw_file = folder / f"cold-{step_ms}", folder / f"raw-{step_ms}.parquet"
+    place = Place.of(f"file://{cold}")
+    total = sum(len(one) for one in written.values())
+    sealed_ms = day_ms(store, series, place)
+    raw = total / raw_written(raw_file, series, written)
+    archive = store.archive
+    assert archive is not None
+    ours = total / seconds(lambda: archive.run(LAST))
+    size = sum(one.stat().st_size for one in cold.rglob("*.parquet")) / total
+    raw_size = raw_file.stat().st_size / total
+    cold_ms = day_ms(store, series, place)
+    raw_ms = raw_read_ms(raw_file, [3])
+    raw_month_ms = raw_read_ms(raw_file, [3, 4, 5, 6, 7] if homes == 10 else [3, 4])
+    month_ms = _month_ms(store, series)
+    for one in series:
+        found = store.scan(one.id, 0, NOW, None).values
+        assert found.tobytes() == written[one.id].values.tobytes(), "every reading as it was"
+    store.close()
+    day = f"a day of a series, archived, nothing remembered, {title}"
+    month = f"a month of a series, archived, {title}"
+    sealed = f"sealed: {sealed_ms:.2f} ms"
+    groups = "pyarrow row group"
+    return [
+        Row(f"archive, {title} data", ours, "readings/s", "≥ 0.02 of raw", ours >= 0.02 * raw, raw, "pyarrow write"),
+        Row(day, cold_ms, "ms", "≤ 5 × raw", cold_ms <= 5 * raw_ms, raw_ms, groups, sealed),
+        Row(month, month_ms, "ms", "≤ 10 × raw", month_ms <= 10 * raw_month_ms, raw_month_ms, f"{groups}s"),
+        Row(f"bytes per reading, archived, {title}", size, "B", "≤ 4", size <= 4, raw_size, "pyarrow, one file"),
+    ]
+
+
+def _month_ms(store: Store, series: list[Series]) -> float:
+    """How long the same month of each series takes, in the middle."""
+    took = [seconds(partial(store.scan, one.id, NOW - 40 * DAY_MS, NOW - 9 * DAY_MS, None)) for one in series]
+    return statistics.median(took) * 1000
 
 
 if __name__ == "__main__":
