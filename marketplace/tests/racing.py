@@ -223,11 +223,12 @@ def change_or_buy(runners, seller, buyers):
     """A buyer who saw version 1 pays its price or is refused."""
     rounds = []
     for number in range(6):
-        offer = seller.offers_stored(1_000, 10_000_000)
+        # Six times this is in the battery, whoever wins.
+        offer = seller.offers_stored(500, 10_000_000)
         shared = {"offer": str(offer.pk)}
         answers = runners.race(
             ["change", {**shared, "seller": asked(seller), "total": 90_000_000}],
-            *(["buy", {**shared, "buyer": b, "energy": 1_000, "version": 1}] for b in buyers[number * 3 :][:3]),
+            *(["buy", {**shared, "buyer": b, "energy": 500, "version": 1}] for b in buyers[number * 3 :][:3]),
         )
         paid = [answer["paid"] for answer in answers if isinstance(answer, dict) and "paid" in answer]
         rounds.append([("changed" in answers) + len(paid), [p for p in paid if p != 10_000_000]])
