@@ -23,7 +23,7 @@ from myhouse.documents.services import SYSTEM
 from myhouse.models import Community, Household, Notice, User
 from tests.taken_back import taken_back
 
-pytestmark = [pytest.mark.django_db, pytest.mark.slow]
+pytestmark = [pytest.mark.django_db, pytest.mark.slow, pytest.mark.xdist_group("demo_market")]
 
 NOW = datetime(2026, 11, 20, 15, 7, 30, tzinfo=UTC)
 HOMES, DAYS = 5, 10

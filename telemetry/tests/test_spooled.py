@@ -24,7 +24,7 @@ from telemetry.state import state_of
 from telemetry.stores.cassandra import CassandraBackend
 from telemetry.tests.conftest import is_cassandra_tried, quick_folder, series_of
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600), pytest.mark.xdist_group("spooled")]
 MB = 1024 * 1024
 BACK_S = 180.0
 """The driver looks for a node that went away at least every ten seconds; the machine may be busy."""

@@ -11,7 +11,7 @@ from config.logs import HIDDEN, text_hide
 from tests.security.person import Person
 from tests.servers import surroundings
 
-pytestmark = [pytest.mark.processes, pytest.mark.slow]
+pytestmark = [pytest.mark.processes, pytest.mark.slow, pytest.mark.xdist_group("logs")]
 LOUD = {"LOG_LEVEL": "DEBUG", "MYHOUSE_DEMO_HOMES": "1", "MYHOUSE_DEMO_DAYS": "1"}
 
 

@@ -17,6 +17,7 @@ logger = logging.getLogger(__name__)
 pytestmark = [
     pytest.mark.processes,
     pytest.mark.slow,
+    pytest.mark.xdist_group("broker lost"),
     pytest.mark.embedded("has files for documents and series of its own, and a Valkey over TCP"),
 ]
 OWE = """

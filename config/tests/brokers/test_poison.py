@@ -15,6 +15,7 @@ from config.tests.brokers.surroundings import Broken, installation, wait_for
 pytestmark = [
     pytest.mark.processes,
     pytest.mark.slow,
+    pytest.mark.xdist_group("poison"),
     pytest.mark.embedded("has files for documents and series of its own, and a Valkey over TCP"),
 ]
 

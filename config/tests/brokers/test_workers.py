@@ -13,6 +13,7 @@ from config.tests.brokers.surroundings import VISIBILITY_S, Broken, installation
 pytestmark = [
     pytest.mark.processes,
     pytest.mark.slow,
+    pytest.mark.xdist_group("workers"),
     pytest.mark.embedded("has files for documents and series of its own, and a Valkey over TCP"),
 ]
 
