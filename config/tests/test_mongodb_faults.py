@@ -15,12 +15,13 @@ import pytest
 
 from config.cluster.mongod import MongoSet
 from config.tests.test_mongodb import servers
+from tests.servers import on_servers
 
 pytestmark = [
     pytest.mark.processes,
     pytest.mark.slow,
     pytest.mark.xdist_group("mongodb"),
-    pytest.mark.embedded("starts the MongoDB it needs itself"),
+    pytest.mark.skipif(not on_servers(), reason="takes minutes on a MongoDB of its own: part of `make test-servers`"),
 ]
 MORE = 6
 # An election takes two seconds, and until then nobody is answered; but a machine can be busy with other things.
