@@ -73,7 +73,7 @@ def test_the_product_lives_on_a_broker_that_speaks_tls_only(tls, tmp_path):
         one.broken.app.send_task("odd.lines", args=[one.broken.notes, "begun", "done", 0])
         wait_for(lambda: "done" in one.broken.lines())
         with one.broken.client() as client:
-            assert client.hget("beat:ran", "devices-polls-dispatch")
+            wait_for(lambda: client.hget("beat:ran", "devices-polls-dispatch"))
 
 
 def test_a_certificate_that_nobody_known_signed_is_refused(tls, tmp_path):
