@@ -106,5 +106,7 @@ def logging_configuration(*, form: str, level: str) -> dict[str, Any]:
             "pymodbus": {"level": "CRITICAL"},
             # Its tracebacks at every try to connect: the store itself says when it is away and when it is back.
             "cassandra": {"level": "CRITICAL"},
+            # At DEBUG it writes what every command asks for and answers: keys of sessions among it.
+            "pymongo": {"level": "INFO"},
         },
     }
