@@ -230,7 +230,7 @@ def test_an_interrupted_first_filling_goes_on_at_the_next_start(folder: Path) ->
             stdout=out,
             stderr=out,
         )
-    until(lambda: "history" in (folder / "out").read_text())
+    until(lambda: "history" in (folder / "out").read_text(), seconds=120)
     first.kill()
     first.wait()
     assert json.loads((var / "installation.json").read_text())["state"] == "filling"
