@@ -62,10 +62,11 @@ def _addresses() -> dict[str, str]:
 
     folder = _folder()
     mongo, ring = MongoSet(folder), CassandraRing(folder)
-    _end.callback(mongo.stop)
-    mongo.start()
-    _end.callback(ring.stop)
-    ring.start()
+    for server in (mongo, ring):
+        _end.callback(server.stop)
+        server.launch()
+    mongo.wait()
+    ring.wait()
     return {"mongodb": mongo.url("NAME"), "cassandra": ring.url("NAME")}
 
 

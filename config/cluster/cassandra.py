@@ -11,10 +11,11 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from string import Template
-from typing import Any, Self
+from typing import Any
 
 from config.cluster.child import Child, UnableToStart, free_port, is_free
 from config.cluster.java import ROOT, SERVERS, java_home, java_program
+from config.cluster.server import Server
 
 VERSION = "5.0.6"
 DATACENTER = "dc1"
@@ -60,7 +61,7 @@ _HASTE = {
 }
 
 
-class CassandraRing:
+class CassandraRing(Server):
     """A ring in a folder; `url(keyspace)` is what TELEMETRY_URL says."""
 
     def __init__(
@@ -82,27 +83,9 @@ class CassandraRing:
             command = [str(java), *_java_options(home, library, heap), "org.apache.cassandra.service.CassandraDaemon"]
             self.children.append(Child(f"Cassandra {number}", command, log=folder / f"cassandra-{number}.log"))
 
-    def __enter__(self) -> Self:
-        """Start all nodes."""
-        try:
-            self.start()
-        except BaseException:
-            self.stop()
-            raise
-        return self
-
-    def __exit__(self, *_exception: object) -> None:
-        """End all nodes."""
-        self.stop()
-
     def url(self, keyspace: str) -> str:
         """Return the address of a keyspace that is kept on every node."""
         return cassandra_url(self.nodes, self.port, keyspace)
-
-    def start(self) -> None:
-        """Start the nodes one after the other, each once the one before answers."""
-        self.launch()
-        self.wait()
 
     def launch(self) -> None:
         """Start the first node without waiting."""

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from config.cluster.child import LOOPBACK, Child, UnableToStart, free_port
+from config.cluster.server import Server
 
 SET = "rs0"
 _START_S = 60.0
@@ -19,7 +20,7 @@ _CACHE_GB = "0.25"
 _ALREADY_INITIALIZED = 23
 
 
-class MongoSet:
+class MongoSet(Server):
     """A replica set in a folder; `url(name)` is what DATABASE_URL says."""
 
     def __init__(self, folder: Path, *, nodes: int = 1, ports: Sequence[int] = ()) -> None:
@@ -42,11 +43,6 @@ class MongoSet:
     def url(self, name: str) -> str:
         """Return the address of a database in the set."""
         return mongodb_url(self.ports, name)
-
-    def start(self) -> None:
-        """Start all nodes, and wait until the set takes writes."""
-        self.launch()
-        self.wait()
 
     def launch(self) -> None:
         """Start all nodes without waiting."""

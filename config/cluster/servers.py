@@ -15,6 +15,7 @@ from typing import IO, Any, Self
 from config.cluster.cassandra import CassandraRing, addresses, cassandra_url
 from config.cluster.child import LOOPBACK, Child, UnableToStart, is_free
 from config.cluster.mongod import MongoSet, mongodb_url
+from config.cluster.server import Server
 from config.cluster.valkey import Valkey, valkey_url
 
 NAME = "myhouse"
@@ -61,7 +62,7 @@ class Part:
     meanwhile: str
 
 
-class Servers:
+class Servers(Server):
     """The three kinds of servers as one: `environment()` is what the product needs to know of them."""
 
     def __init__(
@@ -71,6 +72,7 @@ class Servers:
         self.folder = folder.resolve()
         self.folder.mkdir(parents=True, exist_ok=True)
         self._tell = tell or (lambda _line: None)
+        self._begun = 0.0
         self._lock = self._locked()
         try:
             self._kept = self._remembered(mongo_nodes, cassandra_nodes)
@@ -81,32 +83,22 @@ class Servers:
             self._lock.close()
             raise
 
-    def __enter__(self) -> Self:
-        """Start all of them."""
-        try:
-            self.start()
-        except BaseException:
-            self.stop()
-            raise
-        return self
-
-    def __exit__(self, *_exception: object) -> None:
-        """End all of them; what they keep stays in the folder."""
-        self.stop()
-
-    def start(self) -> None:
-        """Start all of them at once, and wait until each takes work."""
-        begun = time.monotonic()
+    def launch(self) -> None:
+        """Start all of them at once."""
+        self._begun = time.monotonic()
         self.valkey.launch()
         self.cassandra.launch()
         self.mongo.launch()
-        for name, wait, where in (
-            ("Valkey", self.valkey.wait, f"{LOOPBACK}:{self.valkey.port}"),
-            ("MongoDB", self.mongo.wait, ", ".join(f"{LOOPBACK}:{port}" for port in self.mongo.ports)),
-            ("Cassandra", self.cassandra.wait, ", ".join(self._cassandra_addresses())),
+
+    def wait(self) -> None:
+        """Wait until each takes work, and tell when it did."""
+        for name, part, where in (
+            ("Valkey", self.valkey, f"{LOOPBACK}:{self.valkey.port}"),
+            ("MongoDB", self.mongo, ", ".join(f"{LOOPBACK}:{port}" for port in self.mongo.ports)),
+            ("Cassandra", self.cassandra, ", ".join(self._cassandra_addresses())),
         ):
-            wait()
-            self._tell(f"  {name:<10} {where:<50} ready after {time.monotonic() - begun:.1f} s")
+            part.wait()
+            self._tell(f"  {name:<10} {where:<50} ready after {time.monotonic() - self._begun:.1f} s")
 
     def stop(self) -> None:
         """Ask all of them to end, wait, end what does not."""

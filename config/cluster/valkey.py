@@ -6,9 +6,9 @@ import shutil
 import socket
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
 
 from config.cluster.child import LOOPBACK, Child, UnableToStart, free_port
+from config.cluster.server import Server
 
 _START_S = 20.0
 _ANSWER_S = 1.0
@@ -23,7 +23,7 @@ class Tls:
     key: Path
 
 
-class Valkey:
+class Valkey(Server):
     """A server in a folder; `url` is what REDIS_URL says."""
 
     def __init__(self, folder: Path, *, tls: Tls | None = None, port: int | None = None) -> None:
@@ -50,30 +50,12 @@ class Valkey:
             command += [f"--{name}", value]
         self.child = Child("Valkey", command, log=folder / "valkey.log")
 
-    def __enter__(self) -> Self:
-        """Start it."""
-        try:
-            self.start()
-        except BaseException:
-            self.child.kill()
-            raise
-        return self
-
-    def __exit__(self, *_exception: object) -> None:
-        """End it."""
-        self.stop()
-
     @property
     def url(self) -> str:
         """The address of its first database."""
         if self._tls is not None:
             return f"rediss://{LOOPBACK}:{self.port}/0?ssl_ca_certs={self._tls.ca}"
         return valkey_url(self.port)
-
-    def start(self) -> None:
-        """Start it, also after a kill, and wait until it answers."""
-        self.launch()
-        self.wait()
 
     def launch(self) -> None:
         """Start it without waiting."""

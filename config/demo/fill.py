@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import zlib
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
@@ -12,10 +11,11 @@ from typing import Any
 from django.conf import settings
 from django.contrib.auth import get_user_model
 
+from config.cluster.child import LOOPBACK, is_free
 from config.demo.contracts import EMISSION_NAME, PRICE_NAME, SOURCE, market_days
 from config.demo.history import Progress, history_fill
 from config.demo.market import market_fill
-from config.demo.people import LOOPBACK, Settled, community_move, community_settle, community_settled
+from config.demo.people import Settled, community_move, community_settle, community_settled
 from config.demo.street import street_of
 from config.demo.trading import Step, trading_step
 from devices.simulator.calendar import day_number
@@ -206,17 +206,7 @@ def _free_ports(homes: int) -> int:
 
 
 def _are_free(base: int, homes: int) -> bool:
-    return all(_is_free(port) for port in range(base, base + homes * PORTS_PER_HOME))
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as one:
-        one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            one.bind((LOOPBACK, port))
-        except OSError:
-            return False
-        return True
+    return all(is_free(port, LOOPBACK) for port in range(base, base + homes * PORTS_PER_HOME))
 
 
 def _state() -> Path:

@@ -33,13 +33,8 @@ def servers(nodes: int) -> Iterator[MongoSet]:
         mongod_program()
     except UnableToStart as error:
         require("MongoDB", found=False, reason=str(error))
-    with tempfile.TemporaryDirectory(prefix="mh-mongo-") as folder:
-        one = MongoSet(Path(folder), nodes=nodes)
-        try:
-            one.start()
-            yield one
-        finally:
-            one.stop()
+    with tempfile.TemporaryDirectory(prefix="mh-mongo-") as folder, MongoSet(Path(folder), nodes=nodes) as one:
+        yield one
 
 
 @pytest.fixture(scope="module")

@@ -33,12 +33,8 @@ def mongo(tmp_path_factory) -> Iterator[MongoSet]:
         mongod_program()
     except UnableToStart as error:
         require("MongoDB", found=False, reason=str(error))
-    one = MongoSet(tmp_path_factory.mktemp("m"))
-    try:
-        one.start()
+    with MongoSet(tmp_path_factory.mktemp("m")) as one:
         yield one
-    finally:
-        one.stop()
 
 
 @pytest.fixture

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
 from django.db import connection, transaction
+
+from myhouse.documents.turn import Turns
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -24,41 +25,9 @@ class _Here(threading.local):
 _here = _Here()
 
 
-class _Turn:
-    """The turn of one of this process's threads to write.
-
-    The writers of an SQLite file take turns anyway. But SQLite lets one that finds another at it sleep and try again,
-    longer each time; who waits here goes on the moment the one before has committed. Other processes are none of its
-    business, and a turn that does not come is not waited for for ever: then SQLite decides.
-    """
-
-    _WAIT_S = 20.0
-    _lock = threading.Lock()
-
-    def __init__(self) -> None:
-        self.held = False
-
-    def __enter__(self) -> None:
-        here = transaction.get_connection()
-        if here.vendor == "sqlite" and not here.in_atomic_block:
-            self.held = self._lock.acquire(timeout=self._WAIT_S)
-
-    def __exit__(self, *_: object) -> None:
-        self.pass_on()
-
-    def pass_on(self) -> None:
-        """Let the next one write: once the commit is done, before its effects, which may take their time."""
-        if self.held:
-            self.held = False
-            self._lock.release()
-
-    @classmethod
-    def begin_anew(cls) -> None:
-        """Forget whose turn it was: that thread does not exist in a forked process."""
-        cls._lock = threading.Lock()
-
-
-os.register_at_fork(after_in_child=_Turn.begin_anew)
+# The writers of an SQLite file take turns anyway. But SQLite lets one that finds another at it sleep and try again,
+# longer each time; who waits here goes on the moment the one before has committed. When no turn comes, SQLite decides.
+_turns = Turns(wait_s=20.0)
 
 
 def atomic(function: Callable[P, R]) -> Callable[P, R]:
@@ -103,11 +72,13 @@ def _sqlite(block: Callable[[], R]) -> R:
     if _here.depth:
         with transaction.atomic(savepoint=False):
             return _joined(block)
-    turn = _Turn()
-    with turn, transaction.atomic():
-        if turn.held:
-            transaction.on_commit(turn.pass_on)
-        return _outermost(block)
+    with _turns.one() as turn:
+        free = not transaction.get_connection().in_atomic_block and turn.take()
+        with transaction.atomic():
+            if free:
+                # The next one may write once the commit is done, before its effects, which may take their time.
+                transaction.on_commit(turn.pass_on)
+            return _outermost(block)
 
 
 def _mongodb(block: Callable[[], R]) -> R:

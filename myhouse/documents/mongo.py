@@ -7,19 +7,18 @@ would run without a transaction; here a block's session always ends with it.
 from __future__ import annotations
 
 import contextlib
-import os
 import random
-import threading
 import time
 import zlib
 from collections.abc import Callable
-from typing import Any, Self, TypeVar
+from typing import Any, TypeVar
 
 from django.db import DatabaseError, IntegrityError
 from django.db.transaction import TransactionManagementError
 from django.utils.translation import gettext as _
 from pymongo.errors import DuplicateKeyError, PyMongoError
 
+from myhouse.documents.turn import Turn, Turns
 from myhouse.errors import Busy
 
 R = TypeVar("R")
@@ -43,43 +42,14 @@ class ConflictError(Exception):
     """Another block was first; this one runs again."""
 
 
-class _Turn:
-    """The turn of one of this process's threads to try again.
-
-    A block that meets nobody waits for nobody. Those that met a conflict go on one at a time: two hundred that try
-    at once mostly undo what the others do.
-    """
-
-    _lock = threading.Lock()
-
-    def __init__(self) -> None:
-        self.held = False
-
-    def take(self) -> bool:
-        """Wait for the turn, not for ever; tells whether it is ours."""
-        self.held = self.held or self._lock.acquire(timeout=WAITED_FOR_S)
-        return self.held
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self.held:
-            self.held = False
-            self._lock.release()
-
-    @classmethod
-    def begin_anew(cls) -> None:
-        """Forget whose turn it was: that thread does not exist in a forked process."""
-        cls._lock = threading.Lock()
-
-
-os.register_at_fork(after_in_child=_Turn.begin_anew)
+# A block that meets nobody waits for nobody. Those that met a conflict go on one at a time: two hundred that try at
+# once mostly undo what the others do.
+_turns = Turns(WAITED_FOR_S)
 
 
 def transaction_run(connection: Any, function: Callable[[], R]) -> R:
     """Run an outermost block in a transaction of its own; Busy when conflicts did not end in time."""
-    with _Turn() as turn:
+    with _turns.one() as turn:
         result, effects = _in_turn(connection, function, turn)
     # Not before another may go on: effects take their time.
     for _savepoints, effect, _robust in effects:
@@ -103,7 +73,7 @@ def guard_touch(connection: Any, key: str) -> None:
         raise ConflictError from error
 
 
-def _in_turn(connection: Any, function: Callable[[], R], turn: _Turn) -> tuple[R, list[Any]]:
+def _in_turn(connection: Any, function: Callable[[], R], turn: Turn) -> tuple[R, list[Any]]:
     """Try once beside all others, then again and again in turn."""
     until, pause, anew = 0.0, 0.002, 0
     while True:
