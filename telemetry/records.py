@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import struct
 import zlib
 from collections.abc import Iterator
+from pathlib import Path
 from typing import NamedTuple
 from uuid import UUID
 
@@ -121,3 +124,20 @@ def records_from(data: bytes, start: int = 0) -> Iterator[Found]:
         batch = _batch(memoryview(data)[head.body : head.end], head.readings)
         yield Found(Record(head.before, head.accepted_ms, batch), begin, head.end)
         at = head.end
+
+
+def durably_write(path: Path, data: bytes, offset: int) -> None:
+    """Write at this offset and sync; on a failure the file ends there."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT, 0o600)
+    view = memoryview(data)
+    try:
+        while view:
+            written = os.pwrite(descriptor, view, offset + len(data) - len(view))
+            view = view[written:]
+        os.fdatasync(descriptor)
+    except OSError:
+        with contextlib.suppress(OSError):
+            os.ftruncate(descriptor, offset)
+        raise
+    finally:
+        os.close(descriptor)

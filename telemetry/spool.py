@@ -23,7 +23,8 @@ from pathlib import Path
 
 from telemetry.errors import StoreUnavailableError
 from telemetry.model import Batch
-from telemetry.records import Record, heads_from, record_encode, records_from
+from telemetry.records import Record, durably_write, heads_from, record_encode, records_from
+from telemetry.refused import Refused
 
 logger = logging.getLogger(__name__)
 
@@ -80,7 +81,7 @@ class Spool:
         self.full_until = 0.0
         # The end of the last segment as this process knows it: behind it others may have written.
         self._end = Place()
-        self._refused_known = (0, 0, 0)
+        self.refused = Refused(folder)
         self._oldest_known: tuple[Place, int] = (Place(0), 0)
 
     @cached_property
@@ -138,11 +139,7 @@ class Spool:
             self._folder_sync()
         path = self._path(end.segment)
         fresh = not path.exists()
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT, 0o600)
-        try:
-            _write(descriptor, data, end.offset)
-        finally:
-            os.close(descriptor)
+        durably_write(path, data, end.offset)
         if fresh:
             self._folder_sync()
         self._end = Place(end.segment, end.offset + len(data), end.readings + len(batch))
@@ -258,34 +255,30 @@ class Spool:
     # Refused readings
 
     def refuse(self, *, batch: Batch, reason: str, now_ms: int, damaged: bytes = b"") -> None:
-        """Keep aside, durably, what the store will never take; nobody reads it again but people."""
+        """Keep aside, durably, what the store does not take; `refused_again` puts it back."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        path = self.folder / "refused"
         with self._locked():
-            end, readings = self._refused()
-            if end < (path.stat().st_size if path.exists() else 0):
-                os.truncate(path, end)
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT, 0o600)
-            try:
-                _write(descriptor, record_encode(Record(readings, now_ms, batch)), end)
-            finally:
-                os.close(descriptor)
-            told = {"at_ms": now_ms, "readings": len(batch), "reason": reason}
-            if damaged:
-                told["damaged"] = damaged.hex()
-            with (self.folder / "refused.jsonl").open("a", encoding="utf-8") as file:
-                file.write(json.dumps(told) + "\n")
+            self.refused.add(batch, reason=reason, now_ms=now_ms, damaged=damaged)
 
-    def _refused(self) -> tuple[int, int]:
-        """Where the refused records end, and how many readings they hold; an unreadable stretch counts as one."""
-        path = self.folder / "refused"
-        size = path.stat().st_size if path.exists() else 0
-        if self._refused_known[0] != size:
-            end = readings = 0
-            for _start, head in heads_from(path.read_bytes()):
-                end, readings = head.end, readings + (head.readings or 1)
-            self._refused_known = (size, end, readings)
-        return self._refused_known[1:]
+    def refused_again(self, now_ms: int) -> int:
+        """Put what was refused behind what waits, whole or (while there is no room) not at all; returns how many.
+
+        What lay damaged stays aside: nobody can say which readings it held.
+        """
+        with self._locked():
+            again = Batch.concat([record.batch for record in self.refused.records()])
+            if len(again):
+                self.append(again, now_ms)
+                # Should this not come to pass any more: readings that are written twice are there once.
+                self.refused.clear(but_damaged=True)
+            return len(again)
+
+    def refused_discard(self) -> int:
+        """Let go of what was refused; returns how many readings that were."""
+        with self._locked():
+            count = self.refused.count()
+            self.refused.clear()
+            return count
 
     # State
 
@@ -294,7 +287,7 @@ class Spool:
         if not self.folder.is_dir():
             return Waiting(0, 0, None, 0)
         with self._locked():
-            refused = self._refused()[1]
+            refused = self.refused.count()
             if not self.waits():
                 return Waiting(0, 0, None, refused)
             end, place = self._end_found(), self._place()
@@ -380,17 +373,3 @@ def _ends(path: Path, offset: int) -> Iterator[tuple[int, int]]:
         data = file.read()
     for _at, head in heads_from(data):
         yield offset + head.end, head.before + head.readings
-
-
-def _write(descriptor: int, data: bytes, offset: int) -> None:
-    """Write and sync; on a failure the file ends where it did before."""
-    view = memoryview(data)
-    try:
-        while view:
-            written = os.pwrite(descriptor, view, offset + len(data) - len(view))
-            view = view[written:]
-        os.fdatasync(descriptor)
-    except OSError:
-        with contextlib.suppress(OSError):
-            os.ftruncate(descriptor, offset)
-        raise

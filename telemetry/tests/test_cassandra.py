@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import os
 import subprocess
 import sys
 import textwrap
@@ -25,6 +24,7 @@ from telemetry.stores.cassandra_making import NAMES, TURNS
 from telemetry.stores.cassandra_notes import Clock, HotReadings, covered, hot_encode, joined
 from telemetry.stores.cassandra_place import Place, Tls
 from telemetry.stores.cassandra_series import Register
+from telemetry.tests.commands import managed
 from telemetry.tests.conftest import DAY, NOW, TODAY, cassandra_empty, cassandra_url, is_cassandra_tried, series_of
 from telemetry.windows import window_around
 
@@ -264,21 +264,6 @@ def test_the_quarters_of_many_series_are_read_together_and_are_those_of_each(ope
         assert np.array_equal(found.energy[at], alone.energy[0])
         assert np.array_equal(found.flags[at], alone.flags[0])
     assert (found.flags > 0).any(axis=1).all()
-
-
-def managed(url: str, var: Path, *words: str) -> str:
-    """What a management command says, with the time series at this URL."""
-    surroundings = {**os.environ, "TELEMETRY_URL": url, "SECRET_KEY": "Ee7" * 20, "MYHOUSE_VAR": str(var)}
-    done = subprocess.run(
-        [sys.executable, "manage.py", *words],
-        cwd=Path(__file__).parents[2],
-        env=surroundings,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
 
 
 def test_commands_run_while_cassandra_is_away(tmp_path):

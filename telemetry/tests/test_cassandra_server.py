@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 import time
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 
@@ -16,6 +12,7 @@ from telemetry.errors import StoreUnavailableError
 from telemetry.model import Batch, Kind
 from telemetry.store import Store
 from telemetry.stores.cassandra import CassandraBackend
+from telemetry.tests.commands import managed
 from telemetry.tests.conftest import NOW, is_cassandra_tried, series_of
 from tests.certificates import certificates_make
 
@@ -89,17 +86,7 @@ def test_readings_go_through_tls_with_a_user_and_a_password(protected, who, tls)
 
 def test_the_command_makes_the_tables_through_tls(protected, who, tmp_path):
     url = url_of(protected, f"&tls=1&{who}", keyspace="synced")
-    surroundings = {**os.environ, "TELEMETRY_URL": url, "SECRET_KEY": "Ee7" * 20, "MYHOUSE_VAR": str(tmp_path)}
-    done = subprocess.run(
-        [sys.executable, "manage.py", "sync_cassandra"],
-        cwd=Path(__file__).parents[2],
-        env=surroundings,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.count("Syncing") == 8
+    assert managed(url, tmp_path, "sync_cassandra").count("Syncing") == 8
 
 
 @pytest.mark.parametrize(

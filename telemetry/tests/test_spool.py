@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from django.core.management import CommandError, call_command
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -16,6 +17,7 @@ from telemetry.errors import StoreUnavailableError
 from telemetry.model import Batch
 from telemetry.records import Record, record_at, record_encode, records_from
 from telemetry.spool import Spool, SpoolFullError
+from telemetry.tests.commands import managed
 from telemetry.tests.conftest import quick_folder
 
 NOW = 1_763_700_000_000
@@ -240,6 +242,59 @@ def test_refused_readings_are_kept_and_counted(spool):
     assert Spool(spool.folder, max_bytes=ROOM).state().refused == 3
     kept = (spool.folder / "refused").read_bytes()
     assert np.concatenate([one.record.batch.values for one in records_from(kept) if one.record]).tolist() == [1, 2, 3]
+
+
+def test_refused_readings_go_behind_what_waits_once_more_and_damaged_stretches_stay(spool):
+    spool.refuse(batch=reading(1), reason="unknown", now_ms=NOW)
+    spool.refuse(batch=Batch.of_rows([]), reason="damaged", now_ms=NOW, damaged=b"torn")
+    spool.refuse(batch=reading(2), reason="unknown", now_ms=NOW)
+    spool.append(reading(0), NOW)
+
+    assert spool.refused_again(NOW) == 2
+
+    assert [row[2] for row in emptied(spool)] == [0.0, 1.0, 2.0]
+    afresh = Spool(spool.folder, max_bytes=ROOM)
+    assert afresh.state().refused == 1
+    assert [one["damaged"] for one in afresh.refused.reasons()] == [b"torn".hex()]
+    assert afresh.refused_again(NOW) == 0
+
+
+def test_refused_readings_stay_aside_while_there_is_no_room(folder):
+    spool = Spool(folder / "spool", max_bytes=300)
+    spool.refuse(batch=Batch.concat([reading(1), reading(2)]), reason="unknown", now_ms=NOW)
+    spool.append(reading(0), NOW)
+    with pytest.raises(SpoolFullError):
+        spool.refused_again(NOW)
+    assert spool.state().refused == 2
+
+
+def test_discarded_readings_are_gone(spool):
+    spool.refuse(batch=reading(1), reason="unknown", now_ms=NOW)
+    assert spool.refused_discard() == 1
+    assert Spool(spool.folder, max_bytes=ROOM).state().refused == 0
+    assert spool.refused.reasons() == []
+
+
+@pytest.mark.slow
+def test_an_operator_sees_what_was_refused_and_has_it_written_again(tmp_path):
+    away = "cassandra://127.0.0.1:1/energy?replication=1"
+    folder = tmp_path / "spool" / "energy"
+    Spool(folder, max_bytes=ROOM).refuse(batch=reading(1), reason="Their series is not registered.", now_ms=NOW)
+
+    shown = managed(away, tmp_path, "spool")
+    assert str(folder) in shown
+    assert "1 readings are refused" in shown
+    assert "Their series is not registered." in shown
+
+    assert "1 refused readings wait to be written again" in managed(away, tmp_path, "spool", "--retry")
+    state = Spool(folder, max_bytes=ROOM).state()
+    assert (state.readings, state.refused) == (1, 0)
+
+
+def test_where_the_time_series_lie_in_a_file_the_command_says_so(settings, tmp_path):
+    settings.TELEMETRY_URL = f"sqlite:///{tmp_path}/telemetry.sqlite3"
+    with pytest.raises(CommandError, match="There is no spool"):
+        call_command("spool")
 
 
 def test_the_oldest_is_told_by_when_it_was_accepted(spool):
