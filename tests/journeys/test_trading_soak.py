@@ -16,7 +16,7 @@ import tempfile
 import threading
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -28,6 +28,8 @@ from tests.servers import surroundings
 pytestmark = [pytest.mark.processes, pytest.mark.slow, pytest.mark.xdist_group("serve")]
 SECONDS = float(os.environ.get("SOAK_SECONDS", "40"))
 VICTIMS = {"web": "config.serve.web", "worker": "config.serve.worker"}
+LONGEST = 4
+"""Times SECONDS: on a slow machine the test goes on until it has seen enough."""
 DEMO = {"MYHOUSE_DEMO_HOMES": "4", "MYHOUSE_DEMO_DAYS": "2"}
 
 
@@ -62,10 +64,10 @@ def pid_of(served: Served, victim: str) -> int | None:
     return next((pid for pid, command in served.pids().items() if VICTIMS[victim] in command), None)
 
 
-def kill_at_random(served: Served, rng: random.Random, until: float) -> Counter[str]:
+def kill_at_random(served: Served, rng: random.Random, goes_on: Callable[[], bool]) -> Counter[str]:
     """End web server or worker with -9, again and again, whatever they are doing."""
     kills: Counter[str] = Counter()
-    while time.monotonic() < until:
+    while goes_on():
         time.sleep(rng.uniform(2.0, 9.0))
         victim = rng.choice(list(VICTIMS))
         pid = pid_of(served, victim)
@@ -75,7 +77,7 @@ def kill_at_random(served: Served, rng: random.Random, until: float) -> Counter[
     return kills
 
 
-@pytest.mark.timeout(SECONDS + 400)
+@pytest.mark.timeout(LONGEST * SECONDS + 400)
 def test_no_order_is_lost_or_done_twice_while_web_and_workers_are_killed(served: Served) -> None:
     market = told(served, "found")
     stop, feed_stop = threading.Event(), threading.Event()
@@ -86,7 +88,13 @@ def test_no_order_is_lost_or_done_twice_while_web_and_workers_are_killed(served:
     begun = time.monotonic()
     for thread in (meters, *traders, *readers):
         thread.start()
-    kills = kill_at_random(served, random.Random(7), begun + SECONDS)
+
+    def goes_on() -> bool:
+        """On a slow machine longer than asked for: until there is enough to judge by."""
+        lasted = time.monotonic() - begun
+        return lasted < SECONDS or (lasted < LONGEST * SECONDS and not has_seen_enough(traders, readers))
+
+    kills = kill_at_random(served, random.Random(7), goes_on)
     stop.set()
     for thread in (*traders, *readers):
         thread.join(timeout=200)
@@ -97,13 +105,20 @@ def test_no_order_is_lost_or_done_twice_while_web_and_workers_are_killed(served:
     assert [trader.fault for trader in traders if trader.fault is not None] == []
     assert not any(thread.is_alive() for thread in traders)
     assert min(kills[victim] for victim in VICTIMS) >= 1
-    assert sum(reader.read[200] for reader in readers) > 10
+    assert has_seen_enough(traders, readers)
     assert set().union(*(reader.read for reader in readers)) <= {200, 429, 503}
     check_answers([order for trader in traders for order in trader.orders])
     check_trades(traders, market, told(served, "facts"))
     check_lists(served, market, told(served, "facts"))
     proof = run(served, "manage.py", "ledger_check")
     print(proof.stdout.strip())
+
+
+def has_seen_enough(traders: list[Trader], readers: list[Reader]) -> bool:
+    """Whether there were orders, orders asked for again after they were accepted, and pages."""
+    orders = [order for trader in traders for order in list(trader.orders)]
+    again = [order for order in orders if len(order.answers) > 1 and order.answers[0].accepted]
+    return len(orders) > 60 and len(again) > 5 and sum(reader.read[200] for reader in readers) > 10
 
 
 def summary(traders: list[Trader], readers: list[Reader], kills: Counter[str], took: float) -> str:
@@ -127,7 +142,6 @@ def summary(traders: list[Trader], readers: list[Reader], kills: Counter[str], t
 
 def check_answers(orders: list[Order]) -> None:
     """Each order has one answer, however often it was asked for."""
-    assert len(orders) > 60
     accepted = [order for order in orders if order.answers and order.answers[0].accepted]
     assert len({order.answers[0].body["id"] for order in accepted}) == len(accepted)
     assert [order for order in orders if not order.answers] == []
@@ -135,7 +149,6 @@ def check_answers(orders: list[Order]) -> None:
     # 404 and 409: sold out, withdrawn or changed meanwhile. 422: less there than asked for.
     refused = Counter(order.answers[0].status for order in orders if not order.answers[0].accepted)
     assert set(refused) <= {404, 409, 422}, refused
-    assert sum(len(order.answers) > 1 for order in accepted) > 5
 
 
 def check_trades(traders: list[Trader], market: dict, facts: dict) -> None:
