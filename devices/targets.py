@@ -54,9 +54,9 @@ class Targets:
         return iter(self.listed)
 
     @cached_property
-    def series_ids(self) -> list[uuid.UUID]:
+    def series_ids(self) -> tuple[uuid.UUID, ...]:
         """The series they feed."""
-        return [one.series_id for one in self.listed]
+        return tuple(one.series_id for one in self.listed)
 
     @cached_property
     def device_ids(self) -> set[uuid.UUID]:

@@ -19,7 +19,7 @@ from telemetry.model import Batch, Series
 from telemetry.series_copy import SeriesCopy
 from telemetry.spool import Spool
 from telemetry.stores.base import Backend, DaySwap, HotBatch, PagesSwap, SeriesRow, Snapshot
-from telemetry.validation import validate
+from telemetry.validation import facts_of, validate
 
 logger = logging.getLogger(__name__)
 
@@ -293,7 +293,7 @@ class Replayer:
         for reason, parts in refused.items():
             self._refuse(Batch.concat(parts), reason)
         if len(batch):
-            hot = validate(batch, self._rows, judged_ms)
+            hot = validate(batch, facts_of(batch.series_ids, self._rows), judged_ms)
             done = self._hand.begin(lambda: self._backend.inner.hot_append(hot, judged_ms))
             wait([done], patience_s)
             if not done.done():
@@ -306,7 +306,7 @@ class Replayer:
         if not len(batch):
             return batch
         try:
-            validate(batch, self._rows, judged_ms)
+            validate(batch, facts_of(batch.series_ids, self._rows), judged_ms)
         except UnableToWrite as error:
             if len(batch) == 1:
                 refused.setdefault(str(error), []).append(batch)

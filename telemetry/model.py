@@ -106,7 +106,7 @@ class Columns:
 class Batch:
     """Readings of any number of series in any order; of two with the same series and time the later one counts."""
 
-    series_ids: list[UUID]
+    series_ids: Sequence[UUID]
     index: Int32s
     times: Int64s
     values: Floats

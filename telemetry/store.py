@@ -28,7 +28,7 @@ from telemetry.model import DAY_MS, Batch, Columns, SealResult, Series, WriteRes
 from telemetry.pointers import pointer_decode
 from telemetry.reading import Reads
 from telemetry.stores.base import Backend, Block, DaySwap, HotBatch, PagesSwap, SeriesRow, Snapshot
-from telemetry.validation import EARLIEST_MS, validate
+from telemetry.validation import EARLIEST_MS, FactsKept, validate
 from telemetry.windows import derive_onto, dirty_windows
 from telemetry.writer import GroupWriter
 
@@ -62,6 +62,7 @@ class Store(Reads):
         options = {} if max_waiting is None else {"max_waiting": max_waiting}
         self._writer = GroupWriter(backend.hot_append, self._after_group, **options)
         self._groups = 0
+        self._facts = FactsKept()
 
     def cold_use(self, files: Files) -> None:
         """Read archived days from these files from now on, and archive into them."""
@@ -92,10 +93,15 @@ class Store(Reads):
                     f"use a new series for {one.kind.value} in {one.unit}."
                 )
 
+    def rows_forget(self) -> None:
+        """Ask anew for every series; whoever is at work goes on with what he has."""
+        super().rows_forget()
+        self._facts = FactsKept()
+
     # Writing
 
     def _checked(self, batch: Batch, now_ms: int) -> HotBatch:
-        return validate(batch, self.rows(batch.series_ids), now_ms)
+        return validate(batch, self._facts.get(batch.series_ids, self.rows), now_ms)
 
     def write(self, batch: Batch, now_ms: int) -> WriteResult:
         """Durable on return."""

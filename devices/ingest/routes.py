@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import time
 import uuid
 from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from enum import Enum
+
+from asgiref.sync import sync_to_async
 
 from devices.models import Device, DeviceKey, DeviceKind
 from devices.services.channels import QUANTITIES
@@ -16,8 +21,12 @@ from devices.targets import Target, Targets, targets_of
 from myhouse.documents.base import FOREVER
 from myhouse.models import MeteringPoint
 
-MAX_AGE_S = 10.0
+logger = logging.getLogger(__name__)
+
+MAX_AGE_S = 20.0
 """A meter exchanged elsewhere, or a change while Redis was away, counts after at most this."""
+AGEING_S = 10.0
+"""From then on it is read anew beside the requests: a gateway's thousand meters take longer than all else of one."""
 REMEMBERED = 20_000
 SELECTIONS = 16
 
@@ -63,11 +72,20 @@ class Route:
         return self.members[self.device_id.hex]
 
 
+class Standing(Enum):
+    """What a remembered route is worth."""
+
+    FRESH = "fresh"
+    AGEING = "ageing"
+    UNKNOWN = "unknown"
+
+
 _remembered: OrderedDict[str, tuple[int, float, Route | None]] = OrderedDict()
+_loading: dict[tuple[str, int], asyncio.Task[Route | None]] = {}
 
 
-def route_remembered(secret: str) -> tuple[str, bool, Route | None]:
-    """Return the key's digest, whether the answer is known without asking the documents, and the last answer.
+def route_remembered(secret: str) -> tuple[str, Standing, Route | None]:
+    """Return the key's digest, what is known of it without asking the documents, and the last answer.
 
     That a key is unknown holds until the registry changes, so senders with a wrong key cost no look-ups.
     """
@@ -75,9 +93,30 @@ def route_remembered(secret: str) -> tuple[str, bool, Route | None]:
     entry = _remembered.get(digest)
     version = registry_version()
     if entry is None:
-        return digest, False, None
-    fresh = entry[2] is None or time.monotonic() - entry[1] < MAX_AGE_S
-    return digest, entry[0] == version and fresh, entry[2]
+        return digest, Standing.UNKNOWN, None
+    age_s = 0.0 if entry[2] is None else time.monotonic() - entry[1]
+    if entry[0] != version or age_s >= MAX_AGE_S:
+        return digest, Standing.UNKNOWN, entry[2]
+    return digest, Standing.FRESH if age_s < AGEING_S else Standing.AGEING, entry[2]
+
+
+def route_loading(digest: str) -> asyncio.Task[Route | None]:
+    """Return the reading of a key's route that is under way, or begin it: one, however many requests need it."""
+    # One that began before the registry changed does not know of the change.
+    which = (digest, registry_version())
+    task = _loading.get(which)
+    if task is None or task.get_loop() is not asyncio.get_running_loop():
+        task = _loading[which] = asyncio.create_task(sync_to_async(route_load)(digest))
+        task.add_done_callback(lambda done: _loaded(which, done))
+    return task
+
+
+def _loaded(which: tuple[str, int], task: asyncio.Task[Route | None]) -> None:
+    if _loading.get(which) is task:
+        del _loading[which]
+    if not task.cancelled() and (error := task.exception()) is not None:
+        # Whoever waits for it answers with it; nobody waits for one that only ages.
+        logger.warning("The devices of a key could not be read anew: %s", error)
 
 
 def route_load(digest: str) -> Route | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from contextvars import Context
 from datetime import UTC, datetime
 
 import msgspec
@@ -21,7 +22,7 @@ from devices.ingest.limits import DEVICE, GATEWAY, guess_count, guesses_check, r
 from devices.ingest.p1 import telegram_read
 from devices.ingest.packets import Reading, packets_read
 from devices.ingest.refusals import Refusal
-from devices.ingest.routes import Route, route_load, route_remembered
+from devices.ingest.routes import Route, Standing, route_loading, route_remembered
 from devices.intake import AHEAD_MS, EARLIEST_MS, Rows, Sheet, rows_check, rows_guard, sheet_check, sheet_guard
 from devices.models import Device
 from devices.relay import relay
@@ -112,12 +113,15 @@ async def _route_of(request: HttpRequest) -> Route:
     scheme, _space, secret = meta.get("HTTP_AUTHORIZATION", "").partition(" ")
     if scheme.lower() != "bearer" or not secret:
         raise Refusal(401, _("Send the device's key: “Authorization: Bearer …”."), field="Authorization")
-    digest, known, route = route_remembered(secret)
+    digest, standing, route = route_remembered(secret)
     address = meta.get("REMOTE_ADDR", "")
-    if not known:
+    if standing is Standing.AGEING:
+        # Outlives the request, so it must not rely on what surrounds that.
+        Context().run(route_loading, digest)
+    elif standing is Standing.UNKNOWN:
         if route is None:
             guesses_check(address=address)
-        route = await sync_to_async(route_load)(digest)
+        route = await asyncio.shield(route_loading(digest))
         if route is None:
             guess_count(address=address)
     if route is None:
