@@ -87,10 +87,10 @@ def bell(context: Context) -> dict[str, Any]:
 
 
 @register.inclusion_tag("components/readings.html", takes_context=True)
-def readings_notice(context: Context) -> dict[str, Any]:
-    """Say to those signed in what of the readings cannot be shown yet; nothing while all can."""
+def readings_notice(context: Context, *, entitled: bool = False) -> dict[str, Any]:
+    """Say to those signed in or with a link what of the readings cannot be shown yet; nothing while all can."""
     user = getattr(context.get("request"), "user", None)
-    if user is None or not user.is_authenticated:
+    if not entitled and (user is None or not user.is_authenticated):
         return {}
     state = store_state()
     if state.is_whole and not is_missing():

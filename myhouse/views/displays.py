@@ -31,6 +31,7 @@ from myhouse.views.gate import actor_from, address_of, form_refuse, household_op
 from myhouse.views.household import SOC_WIDTH, powers_of
 from myhouse.views.household_forms import DisplayForm
 from myhouse.views.household_settings import settings_page
+from telemetry.missing import is_missing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -73,7 +74,9 @@ def display(request: HttpRequest, secret: str) -> HttpResponse:
     display_used(link=shown.link, now=now)
     if shown.resting:
         return render(request, "displays/rest.html", {"gone": False, "refresh_s": REST_S}, status=403)
-    return render(request, "displays/display.html", {"secret": secret, "refresh_s": REFRESH_S, **_shown(shown, now)})
+    shown_now = _shown(shown, now)
+    more = {"secret": secret, "refresh_s": REFRESH_S, "missing": is_missing()}
+    return render(request, "displays/display.html", shown_now | more)
 
 
 def _shown(shown: Display, now: datetime) -> dict[str, Any]:

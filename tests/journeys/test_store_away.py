@@ -20,7 +20,8 @@ from marketplace.models.offers import TradeState
 from marketplace.services.settlement import windows_settle
 from marketplace.tests.factories import EURO, Trader, traders
 from myhouse.models import Measurement
-from myhouse.tests.factories import NOW, PASSWORD, MembershipFactory, UserFactory
+from myhouse.services.displays import display_create
+from myhouse.tests.factories import NOW, PASSWORD, MembershipFactory, UserFactory, actor_of
 from telemetry.live import live_put
 from telemetry.model import Reading
 from telemetry.process import store_close, store_current
@@ -125,6 +126,19 @@ def test_every_page_answers_and_says_what_is_missing(home, away, member):
         assert "Readings of the last minute are safe" in text
         assert "Readings cannot be shown now" in text
         assert "0 kWh" not in text
+
+
+def test_a_wall_display_says_what_is_missing_and_shows_no_zeros(home, away, member):
+    owner = MembershipFactory(household=home.household).user
+    _link, secret = display_create(
+        household=home.household, name="Hall", owner=owner, actor=actor_of(owner), now=moment()
+    )
+    page = Client().get(reverse("display", args=[secret]))
+    text = page.content.decode()
+    assert page.status_code == 200
+    assert "Readings of the last minute are safe" in text
+    assert "Readings cannot be shown now" in text
+    assert "€0.00" not in text
 
 
 def _today(home: Meter) -> tuple[UUID, str, str]:
