@@ -24,7 +24,6 @@ from config.tests.test_transfer import moved, run, told
 from config.transfer.errors import UnableToTransfer
 from tests.servers import databases_drop
 from tests.services import ROOT
-from tests.surroundings import VAR
 
 pytestmark = [
     pytest.mark.slow,
@@ -66,15 +65,13 @@ def empty_servers() -> Iterator[Callable[[], tuple[str, str]]]:
 def market(tmp_path_factory) -> tuple[Path, list[str], dict[str, object]]:
     """A market in a folder, the people to visit it as, and what they find."""
     var = tmp_path_factory.mktemp("market")
-    broker = {"REDIS_URL": f"unix://{VAR}/run/valkey.sock"}
-    seeded = told("seed", var=var, **broker)
+    seeded = told("seed", var=var)
     people = [str(seeded["email"]), str(seeded["factor"])]
-    return var, people, told("visit", *people, var=var, **broker)
+    return var, people, told("visit", *people, var=var)
 
 
 def on_servers(urls: tuple[str, str], key: str) -> dict[str, str]:
-    broker = {"REDIS_URL": f"unix://{VAR}/run/valkey.sock"}
-    return {"DATABASE_URL": urls[0], "TELEMETRY_URL": urls[1], "SECRET_KEY": key, **broker}
+    return {"DATABASE_URL": urls[0], "TELEMETRY_URL": urls[1], "SECRET_KEY": key}
 
 
 def _in_ms(value: object) -> object:
@@ -117,8 +114,7 @@ def test_a_market_goes_to_servers_and_back_though_it_is_killed_on_the_way(market
     assert back.returncode == 0, back.stderr
     assert rows_of(tmp_path / "back") == rows_of(source)
     assert (tmp_path / "back" / "secret_key").read_text() == key
-    broker = {"REDIS_URL": f"unix://{VAR}/run/valkey.sock"}
-    assert told("visit", *people, var=tmp_path / "back", **broker) == before
+    assert told("visit", *people, var=tmp_path / "back") == before
     assert told("visit", *people, var=tmp_path / "cluster", **on_servers(urls, key)) == before
     assert before["signed_in"] == [302, True]
     assert before["ledger"][0] is True

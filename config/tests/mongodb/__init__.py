@@ -1,1 +1,1 @@
-"""What must be seen on a real MongoDB; `config/tests/test_on_mongodb.py` runs it in processes that have one."""
+"""What can only be seen on a real MongoDB: run with `make test-servers`."""

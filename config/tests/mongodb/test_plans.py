@@ -18,6 +18,7 @@ from tests.operators.world import World as Rows
 from tests.security.routes import ROUTES
 from tests.security.world import Visitor, World, world
 
+pytestmark = pytest.mark.slow
 WATCH = Watch()
 monitoring.register(WATCH)
 # With few rows of each the server would rather sort than use an index.

@@ -52,7 +52,7 @@ from myhouse.services.communities import (
 from myhouse.services.tariffs import contract_create
 from myhouse.tests.factories import NOW, CommunityFactory, MembershipFactory, UserFactory, actor_of, home
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 AT_ONCE = 6
 TRIES = 5
 LATER = NOW + timedelta(days=10)

@@ -11,7 +11,7 @@ from myhouse.admin import base
 from myhouse.tests.factories import NOW, UserFactory
 from tests.operators.world import NAMES, OURS, World, registered, url
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 TERMS = ("A (1+)*", str(uuid.UUID(int=7)))
 
 
