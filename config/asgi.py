@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import re
 from typing import Any
@@ -23,6 +24,8 @@ from config.handlers import Application, DirectHandler, Receive, Scope, Send, Th
 from marketplace.routing import websocket_urlpatterns as market_urlpatterns
 from myhouse.routing import websocket_urlpatterns
 
+# New objects until Python looks for cycles among them; of themselves almost all go without.
+GARBAGE_AFTER = 20_000
 # As many pages as are worked on at once; the rest waits its turn instead of piling up threads.
 PAGE_THREADS = 8
 # Plain asynchronous views that authenticate by a key or token in the request itself.
@@ -69,3 +72,9 @@ _router = ProtocolTypeRouter(
     }
 )
 application = BodyLimit(_router, limits=settings.BODY_LIMITS, default=settings.BODY_LIMIT)
+
+# What stands now stays. Left as it is, Python would walk through all of it again and again while large requests are
+# decoded, which took longer than the decoding.
+gc.collect()
+gc.freeze()
+gc.set_threshold(GARBAGE_AFTER)

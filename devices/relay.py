@@ -263,9 +263,7 @@ def publish(newest: Iterable[tuple[Target, Reading]], *, now_ms: int) -> None:
     for target, reading in fresh:
         values = households.setdefault(target.household_id, {})
         values[target.measurement_id.hex] = {"t": reading.time_ms, "v": reading.value}
-    now = datetime.fromtimestamp(now_ms / 1000, UTC)
-    for household_id, values in households.items():
-        live_publish(household_id=household_id, values=values, now=now)
+    live_publish(values=households, now=datetime.fromtimestamp(now_ms / 1000, UTC))
 
 
 def questions_open(steps: Iterable[Step], *, now_ms: int) -> None:

@@ -122,7 +122,7 @@ async def refused(household_id, secret):
 @sync_to_async
 def told(household, value):
     values = {MEASUREMENT: {"t": 1_795_240_560_000, "v": value}}
-    live_publish(household_id=household.pk, values=values, now=timezone.now())
+    live_publish(values={household.pk: values}, now=timezone.now())
 
 
 @sync_to_async

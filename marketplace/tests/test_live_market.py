@@ -114,7 +114,7 @@ async def test_readings_of_the_home_and_news_of_strangers_are_no_news():
     await page.connect()
     await page.frame()
 
-    await sync_to_async(live_publish)(household_id=household.pk, values={}, now=now())
+    await sync_to_async(live_publish)(values={household.pk: {}}, now=now())
     await news(elsewhere, [foreign], "trade")
 
     assert await page.receive_nothing(0.5)

@@ -34,14 +34,19 @@ def _client(url: str) -> redis.Redis:
 os.register_at_fork(after_in_child=_client.cache_clear)
 
 
-def live_publish(*, household_id: uuid.UUID, values: Values, now: datetime) -> None:
-    """Send values ({measurement id: {"t": ms, "v": value}}) to whoever watches the household; never an error."""
-    message = {
-        "type": LIVE_VALUES,
-        "at": int(now.timestamp() * 1000),
-        "values": {k: dict(v) for k, v in values.items()},
-    }
-    groups_tell(messages={group_of(household_id): message})
+def live_publish(*, values: Mapping[uuid.UUID, Values], now: datetime) -> None:
+    """Send each household's values ({measurement id: {"t": ms, "v": value}}) to whoever watches it; never an error."""
+    at = int(now.timestamp() * 1000)
+    groups_tell(
+        messages={
+            group_of(household_id): {
+                "type": LIVE_VALUES,
+                "at": at,
+                "values": {name: dict(one) for name, one in told.items()},
+            }
+            for household_id, told in values.items()
+        }
+    )
 
 
 def groups_tell(*, messages: Mapping[str, Mapping[str, Any]]) -> None:

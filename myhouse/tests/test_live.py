@@ -76,7 +76,7 @@ def page_of(user, household_id):
 @sync_to_async
 def put(gauge, watts, household):
     live_put({gauge.series_id: Reading(int(now().timestamp() * 1000), watts, Quality.MEASURED)})
-    live_publish(household_id=household.pk, values={gauge.pk.hex: {"t": 0, "v": watts}}, now=now())
+    live_publish(values={household.pk: {gauge.pk.hex: {"t": 0, "v": watts}}}, now=now())
 
 
 async def refused(page):
@@ -179,7 +179,7 @@ async def test_too_many_pages_of_one_user_are_told_to_come_later(monkeypatch):
 
 def test_publishing_without_a_broker_is_no_error(settings):
     settings.REDIS_URL = "unix:///nowhere/valkey.sock"
-    live_publish(household_id=HouseholdFactory().pk, values={}, now=now())
+    live_publish(values={HouseholdFactory().pk: {}}, now=now())
 
 
 @pytest.mark.slow

@@ -70,7 +70,7 @@ def test_refuses_at_once_while_it_is_away_and_lets_pass_once_it_is_back(server, 
         wait_until(lambda: not one.is_away)
     one.check()
     assert back == [True]
-    assert "The time-series store is back after" in caplog.text
+    wait_until(lambda: "The time-series store is back after" in caplog.text)
 
 
 def test_the_first_who_ask_a_server_that_hangs_wait_a_moment_and_the_next_not_at_all(server, open_circuit):

@@ -46,7 +46,7 @@ def main() -> None:
         readings_write(batch=batch, now_ms=at)
         live_put({series[name]: Reading(at, value, Quality.SIMULATED) for name, value in values.items()})
         told = {ids[name].hex: {"t": at, "v": value} for name, value in values.items() if name not in others}
-        live_publish(household_id=household, values=told, now=now)
+        live_publish(values={household: told}, now=now)
         beat += 1
         time.sleep(0.5)
 
