@@ -105,10 +105,9 @@ def migrations_check() -> None:
     """Refuse documents that a newer release has migrated already."""
     loader = MigrationLoader(connection)
     local = {label for label, _ in loader.disk_migrations}
+    known = {*loader.disk_migrations, *(one for kept in loader.disk_migrations.values() for one in kept.replaces)}
     unknown = sorted(
-        f"{app}.{name}"
-        for app, name in loader.applied_migrations
-        if app in local and (app, name) not in loader.disk_migrations and (app, name) not in loader.replacements
+        f"{app}.{name}" for app, name in loader.applied_migrations if app in local and (app, name) not in known
     )
     if unknown:
         where, else_where = (
