@@ -23,6 +23,7 @@ from django.db.migrations.loader import MigrationLoader
 
 from config.installation import UnableToServe, installation_change, installation_read
 from config.messages import messages_compile
+from config.steps import steps_known
 from config.transfer.state import state_read
 from telemetry.databases import ALIAS
 from telemetry.errors import StoreUnavailableError, TelemetryError
@@ -105,7 +106,7 @@ def migrations_check() -> None:
     """Refuse documents that a newer release has migrated already."""
     loader = MigrationLoader(connection)
     local = {label for label, _ in loader.disk_migrations}
-    known = {*loader.disk_migrations, *(one for kept in loader.disk_migrations.values() for one in kept.replaces)}
+    known = steps_known(loader)
     unknown = sorted(
         f"{app}.{name}" for app, name in loader.applied_migrations if app in local and (app, name) not in known
     )

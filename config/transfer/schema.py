@@ -8,6 +8,7 @@ from django.core.management import call_command
 from django.db import connection
 from django.db.migrations.loader import MigrationLoader
 
+from config.steps import Step, steps_known, steps_with_those_meant
 from config.transfer.documents import forms, meta_of, rows_of
 from config.transfer.errors import UnableToTransfer
 from telemetry.selectors import series_all
@@ -18,29 +19,35 @@ OWN = ("devices", "marketplace", "myhouse")
 
 def migrations_own() -> list[str]:
     """Return the migrations of our apps that this version has."""
-    loader = MigrationLoader(None)
-    return sorted(f"{app}.{name}" for app, name in loader.disk_migrations if app in OWN)
+    return sorted(f"{app}.{name}" for app, name in MigrationLoader(None).disk_migrations if app in OWN)
 
 
 def source_check() -> None:
     """Refuse documents that another version has written."""
-    loader = MigrationLoader(connection)
-    applied = {f"{app}.{name}" for app, name in loader.applied_migrations if app in OWN}
+    applied = {f"{app}.{name}" for app, name in MigrationLoader(connection).applied_migrations if app in OWN}
     migrations_compare(applied, "The source's documents were")
 
 
-def migrations_compare(applied: set[str], whose: str) -> None:
+def migrations_compare(named: set[str], whose: str) -> None:
     """Refuse what is newer or older than this version."""
-    known = set(migrations_own())
-    if applied - known:
+    loader = MigrationLoader(None)
+    applied = {_step(one) for one in named}
+    newer = applied - steps_known(loader)
+    if newer:
         raise UnableToTransfer(
-            f"{whose} written by a newer version (it has {min(applied - known)}): use that version's program."
+            f"{whose} written by a newer version (it has {'.'.join(min(newer))}): use that version's program."
         )
-    if known - applied:
+    older = {_step(one) for one in migrations_own()} - steps_with_those_meant(loader, applied)
+    if older:
         raise UnableToTransfer(
-            f"{whose} written by an older version (it lacks {min(known - applied)}): bring the installation up to "
+            f"{whose} written by an older version (it lacks {'.'.join(min(older))}): bring the installation up to "
             "date first (start it once, or run `manage.py migrate`), then repeat."
         )
+
+
+def _step(named: str) -> Step:
+    app, _dot, name = named.partition(".")
+    return app, name
 
 
 def occupied_by() -> str:
