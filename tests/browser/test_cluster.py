@@ -29,6 +29,7 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.browser,
     pytest.mark.processes,
+    pytest.mark.xdist_group("cluster"),
     pytest.mark.skipif(not on_servers(), reason="starts a cluster of its own: runs with the suite on servers"),
 ]
 READY_S = 300
