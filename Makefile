@@ -10,7 +10,7 @@ PYTEST := $(BIN)/python -m pytest
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help run run-cluster test test-quick test-cassandra test-servers test-servers-browser check bench soak format assets lock screenshots messages install install-dev
+.PHONY: help run run-cluster test test-quick test-cassandra test-servers check bench soak format assets lock screenshots messages install install-dev
 
 help: ## List the commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 24
@@ -37,13 +37,9 @@ test-cassandra: install-dev ## Run the store's tests on a real Cassandra too (ne
 # Left out: what runs on the embedded store alone in any case, and says so by its name.
 SERVED := -p tests.servers -n 2 --dist loadgroup -rs --durations=20 -k "not sqlite"
 
-test-servers: install-dev ## Run every test but the browser's on MongoDB, Cassandra and Valkey over TCP (needs Java 17; Maven the first time)
-	$(BIN)/python -m config.cluster fetch
-	$(PYTEST) $(SERVED) -m "not browser"
-
-test-servers-browser: install-dev ## Run the browser's tests there
-	$(BIN)/python -m config.cluster fetch
-	$(PYTEST) $(SERVED) -m browser
+test-servers: install-dev ## Run every test on MongoDB, Cassandra and Valkey over TCP (needs Java 17; Maven the first time)
+	@$(BIN)/python -m config.cluster fetch
+	@$(PYTEST) $(SERVED) -m "not browser"; rest=$$?; $(PYTEST) $(SERVED) -m browser; exit $$((rest | $$?))
 
 check: install-dev ## Everything that can be said about the code without running it
 	@$(BIN)/python .ci/check
