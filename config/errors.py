@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
@@ -9,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
+from django.template.loader import render_to_string
 from django.utils.deprecation import MiddlewareMixin
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
@@ -22,6 +25,9 @@ if TYPE_CHECKING:
     from rest_framework.request import Request
 
 CONTENT_TYPE = "application/problem+json"
+# A new primary is elected within some seconds.
+AWAY_RETRY_S = 2
+DOCUMENTS_AWAY = gettext_noop("The database cannot be reached at the moment. Try again.")
 STATUS_OF_KIND: dict[str, HTTPStatus] = {
     "invalid": HTTPStatus.UNPROCESSABLE_ENTITY,
     "conflict": HTTPStatus.CONFLICT,
@@ -92,9 +98,12 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Answer a fault of ours without telling its inside."""
+    """Answer a fault of ours without telling its inside; databases that are away already before the view are none."""
     from django.views.defaults import server_error as page
 
+    error = sys.exception()
+    if error is not None and is_away(error):
+        return _documents_away(request)
     if not _is_api(request):
         return page(request)
     return problem(
@@ -115,6 +124,8 @@ class RefusalMiddleware(MiddlewareMixin):
             return None
         if _is_api(request):
             return problem_of(error)
+        if is_away(error):
+            return _documents_away(request)
         status, detail, _errors, retry_after_s = found
         template = "429.html" if status == HTTPStatus.TOO_MANY_REQUESTS else "refused.html"
         context = {"detail": detail, "status": int(status), "retry_after": retry_after_s}
@@ -122,6 +133,16 @@ class RefusalMiddleware(MiddlewareMixin):
         if retry_after_s:
             response.headers["Retry-After"] = str(retry_after_s)
         return response
+
+
+def _documents_away(request: HttpRequest) -> HttpResponse:
+    """Answer without asking the database anything."""
+    if _is_api(request):
+        status = HTTPStatus.SERVICE_UNAVAILABLE
+        return problem(status=status, detail=_(DOCUMENTS_AWAY), retry_after_s=AWAY_RETRY_S)
+    response = HttpResponse(render_to_string("503.html"), status=HTTPStatus.SERVICE_UNAVAILABLE)
+    response.headers["Retry-After"] = str(AWAY_RETRY_S)
+    return response
 
 
 def _is_api(request: HttpRequest) -> bool:
@@ -147,7 +168,7 @@ def _refusal(error: Exception) -> tuple[int, str, list[dict[str, str]], int] | N
         detail = error.message or _("There is no such thing, or it is not yours.")
         return STATUS_OF_KIND[error.kind], detail, fields, error.retry_after_s
     if is_away(error):
-        return HTTPStatus.SERVICE_UNAVAILABLE, _("The database cannot be reached at the moment. Try again."), [], 2
+        return HTTPStatus.SERVICE_UNAVAILABLE, _(DOCUMENTS_AWAY), [], AWAY_RETRY_S
     status = status_of(error)
     if status is None:
         return _framework_refusal(error)

@@ -3,14 +3,19 @@
 import json
 
 import pytest
+from django.contrib.sessions.backends.db import SessionStore
 from django.core.exceptions import PermissionDenied
+from django.db import DatabaseError
 from django.http import Http404, HttpResponse
 from django.test import RequestFactory
+from pymongo.errors import ServerSelectionTimeoutError
 from rest_framework import exceptions
 from rest_framework.views import APIView
 
 from config.errors import STATUS_OF_KIND, RefusalMiddleware, not_found, problem_details, problem_of, server_error
 from myhouse.errors import Busy, FieldError, Kind, NotAllowed, NotFound, TooMany, UnableTo
+from myhouse.tests.factories import UserFactory
+from myhouse.views import landing
 from telemetry.errors import StoreBusyError, StoreUnavailableError, TelemetryError, UnableToWrite
 
 
@@ -132,3 +137,33 @@ def test_a_fault_tells_nothing_of_its_inside():
 
     assert (api.status_code, page.status_code) == (500, 500)
     assert json.loads(api.content)["title"] == "Internal Server Error"
+
+
+def lost(*_args: object, **_more: object) -> None:
+    """What Django makes of a MongoDB without a primary."""
+    raise DatabaseError from ServerSelectionTimeoutError("nobody leads")
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("path", "kind"), [("/", "text/html"), ("/api/v1/me", "application/problem+json")])
+def test_a_database_that_is_away_before_the_view_is_reached_is_told_as_such(client, monkeypatch, path, kind):
+    client.force_login(UserFactory())
+    monkeypatch.setattr(SessionStore, "load", lost)
+    client.raise_request_exception = False
+
+    answer = client.get(path)
+
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "2")
+    assert answer.headers["Content-Type"].startswith(kind)
+    assert "cannot be reached at the moment" in answer.content.decode()
+
+
+@pytest.mark.django_db
+def test_a_database_that_is_away_is_told_without_asking_it_once_more(client, monkeypatch, django_assert_num_queries):
+    monkeypatch.setattr(landing, "showcase_now", lost)
+
+    with django_assert_num_queries(0):
+        answer = client.get("/")
+
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "2")
+    assert "nicht erreichbar" in answer.content.decode()
