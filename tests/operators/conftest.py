@@ -1,9 +1,13 @@
 """Who looks at the operators' pages in these tests."""
 
+from copy import deepcopy
+
 import pytest
+from time_machine import travel
 
 from myhouse.tests.factories import NOW, CommunityRoleFactory, UserFactory
 from tests.operators.world import World
+from tests.taken_back import kept_between_tests, taken_back
 
 
 @pytest.fixture(autouse=True)
@@ -27,12 +31,24 @@ def manager(client, own):
     return user
 
 
-@pytest.fixture
-def own(db):
-    return World()
+@pytest.fixture(scope="module", autouse=True)
+def worlds(request, django_db_setup, django_db_blocker):
+    """Two communities for all tests of a module that says so; each takes its own changes back."""
+    if not getattr(request.module, "SHARES_WORLDS", False):
+        yield ()
+        return
+    with travel(NOW, tick=False), django_db_blocker.unblock(), taken_back():
+        made = World(), World()
+        with kept_between_tests():
+            yield made
 
 
 @pytest.fixture
-def strange(db):
+def own(db, worlds):
+    return deepcopy(worlds[0]) if worlds else World()
+
+
+@pytest.fixture
+def strange(db, worlds):
     """A community nobody here manages."""
-    return World()
+    return deepcopy(worlds[1]) if worlds else World()

@@ -15,6 +15,7 @@ from tests.operators.world import NAMES, OURS, World, registered, rows_listed, u
 pytestmark = pytest.mark.django_db
 every_list = pytest.mark.parametrize("model", OURS, ids=NAMES)
 QUERIES_AT_MOST = 14
+SHARES_WORLDS = True
 
 
 def queries_of(client, address, **chosen):

@@ -15,6 +15,7 @@ from myhouse.tests.factories import NOW, CommunityRoleFactory, actor_of
 from tests.operators.world import NAMES, OURS, World, registered, rows_listed, url
 
 pytestmark = pytest.mark.django_db
+SHARES_WORLDS = True
 # Figures that belong to nobody, shown to all staff.
 SHARED = {"myhouse.ReferenceSeries"}
 # Tokens, messages, proofs: about everybody at once, or what would let somebody in.
