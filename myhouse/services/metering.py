@@ -132,6 +132,9 @@ def measurement_start(
     Without a `kind`: energies and volumes are registers (counters), all else instant values (gauges).
     """
     guard("measured", metering_point.pk)
+    if not MeteringPoint.objects.filter(pk=metering_point.pk).exists():
+        # Removed since it was read; not every database would notice.
+        raise NotFound
     if quantity not in Quantity.values:
         raise UnableToMeasure(_("There is no quantity “%(name)s”.") % {"name": quantity}, field="quantity")
     if ends_at <= starts_at:

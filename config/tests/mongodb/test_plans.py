@@ -12,7 +12,11 @@ from pymongo import monitoring
 from config.tests.mongodb.watch import Watch
 from myhouse.documents.rows import rows_insert
 from myhouse.models import Measurement
+from myhouse.services.metering import series_unit
 from myhouse.tests.factories import NOW, CommunityRoleFactory, UserFactory
+from telemetry.model import Kind, Series
+from telemetry.selectors import series_all
+from telemetry.services import series_register_many
 from tests.operators.world import OURS, YEAR_AGO
 from tests.operators.world import World as Rows
 from tests.security.routes import ROUTES
@@ -50,6 +54,12 @@ def everything(transactional_db, time_machine) -> tuple[Visitor, Visitor, World]
     rows_insert([
         Measurement(metering_point_id=point, quantity="power", starts_at=YEAR_AGO, ends_at=end) for end in past
     ])  # fmt: skip
+    series_register_many(
+        series=[
+            Series(one.series_id, series_unit(quantity=one.quantity), Kind.GAUGE)
+            for one in Measurement.objects.exclude(series_id__in=[known.id for known in series_all()])
+        ]
+    )
     operator = UserFactory(is_staff=True, is_superuser=True)
     CommunityRoleFactory(user=operator, community_id=made.ids["community_id"])
     return Visitor(made.owner), Visitor(operator), made
