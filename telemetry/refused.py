@@ -11,6 +11,8 @@ from typing import Any
 from telemetry.model import Batch
 from telemetry.records import Record, durably_write, heads_from, record_encode, records_from
 
+_NOTHING = (0, 0)
+
 
 class Refused:
     """Two files in the folder of a spool, whose lock is held by whoever changes them."""
@@ -18,12 +20,12 @@ class Refused:
     def __init__(self, folder: Path) -> None:
         self._readings = folder / "refused"
         self._reasons = folder / "refused.jsonl"
-        self._known = (0, 0, 0)
+        self._known: tuple[tuple[int, int], int, int] = (_NOTHING, 0, 0)
 
     def add(self, batch: Batch, *, reason: str, now_ms: int, damaged: bytes = b"") -> None:
         """Durable on return."""
         end, readings = self._counted()
-        if end < _size(self._readings):
+        if end < _stamp(self._readings)[0]:
             os.truncate(self._readings, end)
         durably_write(self._readings, record_encode(Record(readings, now_ms, batch)), end)
         told = {"at_ms": now_ms, "readings": len(batch), "reason": reason}
@@ -61,21 +63,27 @@ class Refused:
         kept = [one for one in self.reasons() if but_damaged and "damaged" in one]
         self._readings.unlink(missing_ok=True)
         self._reasons.unlink(missing_ok=True)
-        self._known = (0, 0, 0)
         for one in kept:
             empty = Batch.of_rows([])
             self.add(empty, reason=one["reason"], now_ms=one["at_ms"], damaged=bytes.fromhex(one["damaged"]))
 
     def _counted(self) -> tuple[int, int]:
         """Where the sound records end, and how many readings they hold."""
-        size = _size(self._readings)
-        if self._known[0] != size:
+        stamp = _stamp(self._readings)
+        if self._known[0] != stamp:
             end = readings = 0
-            for _start, head in heads_from(self._readings.read_bytes()):
+            # Another process may have discarded it.
+            data = b"" if stamp == _NOTHING else self._readings.read_bytes()
+            for _start, head in heads_from(data):
                 end, readings = head.end, readings + (head.readings or 1)
-            self._known = (size, end, readings)
+            self._known = (stamp, end, readings)
         return self._known[1:]
 
 
-def _size(path: Path) -> int:
-    return path.stat().st_size if path.exists() else 0
+def _stamp(path: Path) -> tuple[int, int]:
+    """Return what changes with a file: its size and when it was written."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return _NOTHING
+    return found.st_size, found.st_mtime_ns

@@ -265,6 +265,7 @@ class Spool:
 
         What lay damaged stays aside: nobody can say which readings it held.
         """
+        self.folder.mkdir(parents=True, exist_ok=True)
         with self._locked():
             again = Batch.concat([record.batch for record in self.refused.records()])
             if len(again):
@@ -275,6 +276,7 @@ class Spool:
 
     def refused_discard(self) -> int:
         """Let go of what was refused; returns how many readings that were."""
+        self.folder.mkdir(parents=True, exist_ok=True)
         with self._locked():
             count = self.refused.count()
             self.refused.clear()

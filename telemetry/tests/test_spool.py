@@ -275,6 +275,22 @@ def test_discarded_readings_are_gone(spool):
     assert spool.refused.reasons() == []
 
 
+def test_what_another_process_discarded_or_put_back_is_no_longer_counted_and_more_can_be_refused(spool):
+    other = Spool(spool.folder, max_bytes=ROOM)
+    for decided in (other.refused_discard, lambda: other.refused_again(NOW)):
+        spool.refuse(batch=reading(1), reason="unknown", now_ms=NOW)
+        assert spool.state().refused == 1
+        assert decided() == 1
+        assert spool.state().refused == 0
+    spool.refuse(batch=Batch.concat([reading(2), reading(3)]), reason="unknown", now_ms=NOW)
+    assert spool.state().refused == other.state().refused == 2
+
+
+def test_a_spool_that_was_never_used_holds_nothing_to_decide_on(spool):
+    assert spool.refused_again(NOW) == 0
+    assert spool.refused_discard() == 0
+
+
 @pytest.mark.slow
 def test_an_operator_sees_what_was_refused_and_has_it_written_again(tmp_path):
     away = "cassandra://127.0.0.1:1/energy?replication=1"
