@@ -23,9 +23,9 @@ from myhouse.models import MeteringPoint
 
 logger = logging.getLogger(__name__)
 
-MAX_AGE_S = 20.0
+MAX_AGE_S = 10.0
 """A meter exchanged elsewhere, or a change while Redis was away, counts after at most this."""
-AGEING_S = 10.0
+AGEING_S = 5.0
 """From then on it is read anew beside the requests: a gateway's thousand meters take longer than all else of one."""
 REMEMBERED = 20_000
 SELECTIONS = 16
