@@ -37,7 +37,8 @@ def migrations_compare(named: set[str], whose: str) -> None:
         raise UnableToTransfer(
             f"{whose} written by a newer version (it has {'.'.join(min(newer))}): use that version's program."
         )
-    older = {_step(one) for one in migrations_own()} - steps_with_those_meant(loader, applied)
+    own = {key for key in loader.disk_migrations if key[0] in OWN}
+    older = own - steps_with_those_meant(loader, applied)
     if older:
         raise UnableToTransfer(
             f"{whose} written by an older version (it lacks {'.'.join(min(older))}): bring the installation up to "

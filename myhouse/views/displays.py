@@ -74,9 +74,8 @@ def display(request: HttpRequest, secret: str) -> HttpResponse:
     display_used(link=shown.link, now=now)
     if shown.resting:
         return render(request, "displays/rest.html", {"gone": False, "refresh_s": REST_S}, status=403)
-    shown_now = _shown(shown, now)
-    more = {"secret": secret, "refresh_s": REFRESH_S, "missing": is_missing()}
-    return render(request, "displays/display.html", shown_now | more)
+    context = _shown(shown, now) | {"secret": secret, "refresh_s": REFRESH_S}
+    return render(request, "displays/display.html", context | {"missing": is_missing()})
 
 
 def _shown(shown: Display, now: datetime) -> dict[str, Any]:
