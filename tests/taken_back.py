@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from tests.servers import on_servers
+
+if TYPE_CHECKING:
+    from pytest_django import DjangoDbBlocker
+
+T = TypeVar("T")
 
 # Of each collection the documents by their keys.
 Contents = dict[str, dict[Any, dict[str, Any]]]
@@ -45,6 +50,14 @@ def kept_between_tests() -> Iterator[None]:
         yield
     finally:
         _between_tests.pop()
+
+
+def made_once(blocker: DjangoDbBlocker, make: Callable[[], T]) -> Iterator[T]:
+    """For a fixture of a module: what is made stands for all of its tests, which each take back their own."""
+    with blocker.unblock(), taken_back():
+        made = make()
+        with kept_between_tests():
+            yield made
 
 
 def tests_own_taken_back(holding: list[str]) -> None:

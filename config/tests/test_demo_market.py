@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 from django.test import override_settings
@@ -21,7 +20,7 @@ from marketplace.services.sellable import sellable_refresh_all
 from myhouse.documents.models import AuditEntry, OutboxMessage
 from myhouse.documents.services import SYSTEM
 from myhouse.models import Notice, User
-from tests.taken_back import kept_between_tests, taken_back
+from tests.taken_back import made_once, taken_back
 
 pytestmark = [pytest.mark.django_db, pytest.mark.slow, pytest.mark.xdist_group("demo_market")]
 
@@ -39,13 +38,10 @@ def days_traded() -> list[str]:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def filled(django_db_setup, django_db_blocker, tmp_path_factory) -> Iterator[Path]:
+def filled(django_db_setup, django_db_blocker, tmp_path_factory) -> Iterator[None]:
     """A demo of five homes and ten days, in a folder of its own: filled once, and every test takes its own back."""
-    folder = tmp_path_factory.mktemp("demo")
-    with override_settings(VAR_DIR=folder), django_db_blocker.unblock(), taken_back():
-        fill()
-        with kept_between_tests():
-            yield folder
+    with override_settings(VAR_DIR=tmp_path_factory.mktemp("demo")):
+        yield from made_once(django_db_blocker, fill)
 
 
 def street(now: datetime = NOW):

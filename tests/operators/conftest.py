@@ -7,7 +7,7 @@ from time_machine import travel
 
 from myhouse.tests.factories import NOW, CommunityRoleFactory, UserFactory
 from tests.operators.world import World
-from tests.taken_back import kept_between_tests, taken_back
+from tests.taken_back import made_once
 
 
 @pytest.fixture(autouse=True)
@@ -37,10 +37,8 @@ def worlds(request, django_db_setup, django_db_blocker):
     if not getattr(request.module, "SHARES_WORLDS", False):
         yield ()
         return
-    with travel(NOW, tick=False), django_db_blocker.unblock(), taken_back():
-        made = World(), World()
-        with kept_between_tests():
-            yield made
+    with travel(NOW, tick=False):
+        yield from made_once(django_db_blocker, lambda: (World(), World()))
 
 
 @pytest.fixture

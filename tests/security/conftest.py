@@ -9,16 +9,13 @@ import pyotp
 import pytest
 
 from tests.security.world import World, world
-from tests.taken_back import kept_between_tests, taken_back
+from tests.taken_back import made_once
 
 
 @pytest.fixture(scope="module")
 def strangers(django_db_setup, django_db_blocker) -> Iterator[World]:
     """Somebody else's household with one of everything."""
-    with django_db_blocker.unblock(), taken_back():
-        made = world()
-        with kept_between_tests():
-            yield made
+    yield from made_once(django_db_blocker, world)
 
 
 @pytest.fixture
