@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from django.contrib.auth import get_user_model
 from django.db.models import F
 
+from config.cluster.child import LOOPBACK
 from config.demo.contracts import contracts_of
 from config.demo.logins import ROLES, password_make
 from devices.models import Device, DeviceKind
@@ -30,7 +31,6 @@ from myhouse.services.metering import BatteryTerms, measurement_start, metering_
 from myhouse.services.tariffs import contract_create
 
 COMMUNITY = "Sonnenhof (demo)"
-LOOPBACK = "127.0.0.1"
 CURRENCY = "EUR"
 POLL_S = 10
 _OF_GRID = ("import_energy", "export_energy", "power", "voltage_l1", "voltage_l2", "voltage_l3", "frequency")
