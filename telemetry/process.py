@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import threading
 from pathlib import Path
@@ -64,6 +65,9 @@ def _store_hot(url: str) -> Store:
         return Store(backend)
     from telemetry.spooled import SpooledStore
 
+    # A second time changes nothing; its driver ends later, because it began before.
+    atexit.unregister(_stores_end)
+    atexit.register(_stores_end)
     folder = Path(settings.SPOOL_DIR) / urlsplit(url).path.strip("/")
     return SpooledStore(backend, folder, max_bytes=settings.SPOOL_MAX_MB * 1024 * 1024, redis_url=settings.REDIS_URL)
 
@@ -74,6 +78,12 @@ def store_close() -> None:
         stores = list(_stores.values())
         _stores.clear()
     for store in stores:
+        store.close()
+
+
+def _stores_end() -> None:
+    """Let go of servers before their driver does; whoever still asks finds them closed, not opened again."""
+    for store in list(_stores.values()):
         store.close()
 
 

@@ -194,6 +194,10 @@ class _SteadyTime:
 @pytest.hookimpl(trylast=True)
 def pytest_unconfigure() -> None:
     """End what this process started."""
+    if _begun.is_set():
+        from telemetry.process import store_close
+
+        store_close()
     _end.close()
 
 

@@ -23,7 +23,7 @@ import numpy as np
 from telemetry.model import DAY_MS, Columns, Reading, Series
 from telemetry.stores.base import Backend, DaySwap, HotBatch, PagesSwap, SeriesRow, Snapshot
 from telemetry.stores.cassandra_erasure import Erasure
-from telemetry.stores.cassandra_link import Call, Link
+from telemetry.stores.cassandra_link import Call, Link, driver_begin
 from telemetry.stores.cassandra_notes import Clock, HotMarks, Shelf, hot_encode
 from telemetry.stores.cassandra_place import Place
 from telemetry.stores.cassandra_schema import BUCKETS
@@ -48,6 +48,7 @@ class CassandraBackend(Backend):
 
     def __init__(self, url: str) -> None:
         super().__init__(url)
+        driver_begin()
         self._link = Link(url)
         self._register = Register(self._link)
         self._shelf = Shelf(self._link)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import atexit
 import re
 import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 from telemetry.errors import StoreConfigurationError, StoreIncompatibleError, StoreUnavailableError
@@ -87,8 +89,33 @@ def _advice(error: BaseException) -> str:
     return "start it, and see that TELEMETRY_URL names its nodes; nothing needs to be restarted here."
 
 
+@cache
+def driver_begin() -> None:
+    """Load the driver, and let it end quickly with the process; what is registered later ends before it."""
+    import cassandra.cluster  # noqa: F401 registers its own end first, which then comes last
+
+    atexit.register(_driver_end)
+
+
+def _driver_end() -> None:
+    """Stop the loop's timer once all is closed: the driver forgets to, and waits five seconds for it in vain.
+
+    Nothing public does it. Only with the last connection, also the engine's, does the loop end.
+    """
+    from cassandra.cluster import _shutdown_clusters
+    from cassandra.io import libevreactor
+
+    _shutdown_clusters()
+    loop = libevreactor._global_loop  # noqa: SLF001
+    if loop is not None and loop._thread is not None:  # noqa: SLF001
+        loop._shutdown = True  # noqa: SLF001
+        loop.notify()
+        loop._thread.join(timeout=1.0)  # noqa: SLF001
+
+
 def cluster_made(place: Place, *, request_s: float = REQUEST_S) -> Any:
     """The driver's picture of the cluster; connects to nothing yet."""
+    driver_begin()
     from cassandra import ConsistencyLevel
     from cassandra.auth import PlainTextAuthProvider
     from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile

@@ -340,3 +340,20 @@ def test_everything_acknowledged_before_kill_9_is_there_once(open_store, folder)
     assert len(again) == 3 * len(numbers)
     energy = store.quarters([one], START, START + DAY).energy.sum()
     assert energy == max(numbers) * 1_000_000
+
+
+READER = """
+    import time, uuid
+    from telemetry.selectors import series_get
+
+    series_get(series_id=uuid.UUID(int=0))
+    print(time.time())
+"""
+
+
+@pytest.mark.slow
+def test_a_process_that_read_ends_at_once(folder):
+    managed(cassandra_url(), folder, "sync_cassandra")
+    said = managed(cassandra_url(), folder, "shell", "--no-imports", "--verbosity", "0", "-c", textwrap.dedent(READER))
+    # The driver alone takes five seconds more.
+    assert time.time() - float(said) < 3

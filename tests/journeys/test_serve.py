@@ -226,7 +226,7 @@ def test_an_interrupted_first_filling_goes_on_at_the_next_start(folder: Path) ->
         first = subprocess.Popen(
             [sys.executable, "manage.py", "serve", "--demo", "--port", "0"],
             cwd=ROOT,
-            env=surroundings(var) | SMALL | {"MYHOUSE_DEMO_DAYS": "40"},
+            env=surroundings(var) | SMALL | {"MYHOUSE_DEMO_DAYS": "12"},
             stdout=out,
             stderr=out,
         )
