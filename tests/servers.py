@@ -61,7 +61,7 @@ def _addresses() -> dict[str, str]:
     from config.cluster.mongod import MongoSet
 
     folder = _folder()
-    mongo, ring = MongoSet(folder), CassandraRing(folder)
+    mongo, ring = MongoSet(folder), CassandraRing(folder, brief=True)
     for server in (mongo, ring):
         _end.callback(server.stop)
         server.launch()

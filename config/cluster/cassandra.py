@@ -65,11 +65,18 @@ class CassandraRing(Server):
     """A ring in a folder; `url(keyspace)` is what TELEMETRY_URL says."""
 
     def __init__(
-        self, folder: Path, *, nodes: int = 1, ports: Sequence[int] = (), settings: Mapping[str, Any] | None = None
+        self,
+        folder: Path,
+        *,
+        nodes: int = 1,
+        ports: Sequence[int] = (),
+        settings: Mapping[str, Any] | None = None,
+        brief: bool = False,
     ) -> None:
         """Choose ports and write each node's configuration, with further settings; nothing runs yet.
 
-        Three ports may be given: for clients, between the nodes, and between them by TLS.
+        Three ports may be given: for clients, between the nodes, and between them by TLS. In a brief life Java's
+        second compiler costs more than it gains.
         """
         java, library = java_program(), library_fetched()
         self.nodes = nodes
@@ -80,7 +87,8 @@ class CassandraRing(Server):
             home = folder / f"cassandra-{number}"
             self._configure(home, address, ssl_port, settings or {})
             heap = 512 if nodes == 1 else 384
-            command = [str(java), *_java_options(home, library, heap), "org.apache.cassandra.service.CassandraDaemon"]
+            options = [*_java_options(home, library, heap), *(["-XX:TieredStopAtLevel=1"] if brief else [])]
+            command = [str(java), *options, "org.apache.cassandra.service.CassandraDaemon"]
             self.children.append(Child(f"Cassandra {number}", command, log=folder / f"cassandra-{number}.log"))
 
     def url(self, keyspace: str) -> str:

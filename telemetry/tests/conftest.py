@@ -53,7 +53,7 @@ def cassandra_url() -> str:
     from config.cluster.cassandra import CassandraRing
 
     folder = tempfile.TemporaryDirectory(prefix="cassandra-")
-    ring = CassandraRing(Path(folder.name))
+    ring = CassandraRing(Path(folder.name), brief=True)
     AT_END.callback(folder.cleanup)
     AT_END.callback(ring.stop)
     ring.start()

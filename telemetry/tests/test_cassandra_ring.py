@@ -26,7 +26,7 @@ def ring(tmp_path):
 
     if not is_cassandra_tried():
         pytest.skip("tried on Cassandra with `make test-servers`, or `make test-cassandra`")
-    with CassandraRing(tmp_path, nodes=3) as started:
+    with CassandraRing(tmp_path, nodes=3, brief=True) as started:
         yield started
 
 

@@ -64,7 +64,7 @@ def protected(tmp_path_factory, certificates):
             "truststore": str(certificates.ca),
         },
     }
-    with CassandraRing(folder, settings=settings) as ring:
+    with CassandraRing(folder, settings=settings, brief=True) as ring:
         yield ring
 
 
@@ -115,7 +115,7 @@ def seconds_until_refused(store: Store) -> float:
 
 def test_a_server_that_dies_is_missed_within_seconds_and_found_again_without_a_restart(tmp_path):
     with (
-        CassandraRing(tmp_path) as ring,
+        CassandraRing(tmp_path, brief=True) as ring,
         opened(ring.url("telemetry")) as store,
         opened(ring.url("telemetry")) as late,
     ):

@@ -37,7 +37,7 @@ def ring(tmp_path_factory):
     if not is_cassandra_tried():
         pytest.skip("asked for with TEST_CASSANDRA=1 (make test-cassandra)")
     folder = tmp_path_factory.mktemp("ring")
-    ring = CassandraRing(folder)
+    ring = CassandraRing(folder, brief=True)
     # By default a node syncs its commit log every 10 s and relies on the others meanwhile: one alone must not.
     settings = folder / "cassandra-0" / "conf" / "cassandra.yaml"
     kept = [line for line in settings.read_text().splitlines() if not line.startswith("commitlog_sync")]
@@ -279,7 +279,7 @@ def halves(tmp_path) -> Iterator:
 
     if not is_cassandra_tried():
         pytest.skip("asked for with TEST_CASSANDRA=1 (make test-cassandra)")
-    with CassandraRing(tmp_path, nodes=2) as ring:
+    with CassandraRing(tmp_path, nodes=2, brief=True) as ring:
         yield ring
 
 
