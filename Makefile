@@ -23,8 +23,8 @@ run-cluster: install-dev ## The same on MongoDB, Cassandra (NODES=3: three nodes
 
 # The browser's driver keeps an event loop running in its process, which other tests cannot share: they run apart.
 test: install-dev ## Run every test that can run on this machine
-	@$(PYTEST) -n 2 --dist loadgroup -rs -m "not browser" --cov --cov-report= --cov-fail-under=0; rest=$$?; \
-	$(PYTEST) -n 2 --dist loadgroup -rs -m browser --cov --cov-append --cov-report=term:skip-covered; exit $$((rest | $$?))
+	@$(PYTEST) -n 2 --dist loadgroup -rfEs -m "not browser" --cov --cov-report=term:skip-covered; rest=$$?; \
+	$(PYTEST) -n 2 --dist loadgroup -rfEs -m browser; exit $$((rest | $$?))
 
 test-quick: install-dev ## Run the fast tests only (under two minutes)
 	$(PYTEST) -n 2 -q -m "not slow and not browser and not processes and not shared_data"
@@ -35,7 +35,7 @@ test-cassandra: install-dev ## Run the store's tests on a real Cassandra too (ne
 	TEST_CASSANDRA=1 $(PYTEST) -n 0 -q telemetry/tests/test_cassandra_ring.py telemetry/tests/test_cassandra_server.py
 
 # Left out: what runs on the embedded store alone in any case, and says so by its name.
-SERVED := -p tests.servers -n 2 --dist loadgroup -rs --durations=20 -k "not sqlite"
+SERVED := -p tests.servers -n 2 --dist loadgroup -rfEs --durations=20 -k "not sqlite"
 
 test-servers: install-dev ## Run every test on MongoDB, Cassandra and Valkey over TCP (needs Java 17; Maven the first time)
 	@$(BIN)/python -m config.cluster fetch
