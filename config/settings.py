@@ -11,6 +11,7 @@ from config import broker, operators, queues
 from config.databases import databases, installed_apps, migration_modules
 from config.environment import BASE_DIR, environment_read
 from config.logs import logging_configuration
+from config.mail import TIMEOUT_S, mail_server
 from config.safety import environment_require_safe
 from telemetry import databases as time_series
 
@@ -189,9 +190,14 @@ DATA_UPLOAD_MAX_NUMBER_FIELDS = 500
 FILE_UPLOAD_MAX_MEMORY_SIZE = 2_621_440
 FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.TemporaryFileUploadHandler"]
 
-DEFAULT_FROM_EMAIL = "myhouse@localhost"
-EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
+MAIL_SERVER = mail_server(ENVIRONMENT.email_url)
+DEFAULT_FROM_EMAIL = MAIL_SERVER.sender
+EMAIL_BACKEND = MAIL_SERVER.backend
 EMAIL_FILE_PATH = VAR_DIR / "mail"
+EMAIL_HOST, EMAIL_PORT = MAIL_SERVER.host, MAIL_SERVER.port
+EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = MAIL_SERVER.user, MAIL_SERVER.password
+EMAIL_USE_TLS, EMAIL_USE_SSL = MAIL_SERVER.starttls, MAIL_SERVER.tls
+EMAIL_TIMEOUT = TIMEOUT_S
 
 REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
