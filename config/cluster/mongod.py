@@ -6,7 +6,7 @@ import contextlib
 import importlib.util
 import shutil
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +23,10 @@ _ALREADY_INITIALIZED = 23
 class MongoSet(Server):
     """A replica set in a folder; `url(name)` is what DATABASE_URL says."""
 
-    def __init__(self, folder: Path, *, nodes: int = 1, ports: Sequence[int] = ()) -> None:
-        """Choose ports if none are given; nothing runs yet."""
+    def __init__(
+        self, folder: Path, *, nodes: int = 1, ports: Sequence[int] = (), further: Mapping[str, str] | None = None
+    ) -> None:
+        """Choose ports if none are given; nothing runs yet. Further options are mongod's own, without `--`."""
         program = mongod_program()
         self.ports = list(ports) or [free_port() for _node in range(nodes)]
         self.children = []
@@ -32,7 +34,7 @@ class MongoSet(Server):
             data = folder / f"mongod-{number}"
             data.mkdir(parents=True, exist_ok=True)
             options = {"replSet": SET, "dbpath": str(data), "port": str(port), "bind_ip": LOOPBACK}
-            options["wiredTigerCacheSizeGB"] = _CACHE_GB
+            options |= {"wiredTigerCacheSizeGB": _CACHE_GB, **(further or {})}
             command = [str(program), *(word for name, value in options.items() for word in (f"--{name}", value))]
             # Tests make the server fail on purpose (`failCommand`); and nobody drains connections here: without the
             # second one each node takes fifteen seconds to end.

@@ -92,6 +92,7 @@ class AccessToken(Document):
             models.Index(fields=["digest"], name="token_digest"),
             models.Index(fields=["user", "expires_at"], name="token_user"),
             models.Index(fields=["household", "kind"], name="token_household"),
+            models.Index(fields=["expires_at"], name="token_expiry"),
         ]
 
 

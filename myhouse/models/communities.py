@@ -39,6 +39,7 @@ class CommunityMembership(Document):
         indexes = [
             models.Index(fields=["household", "starts_at", "ends_at"], name="commship_household"),
             models.Index(fields=["community", "starts_at", "ends_at"], name="commship_community"),
+            models.Index(fields=["ends_at", "starts_at", "household"], name="commship_present"),
         ]
 
 

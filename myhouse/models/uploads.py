@@ -30,4 +30,7 @@ class Upload(Document):
     finished_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
-        indexes = [models.Index(fields=["household", "-created_at", "-id"], name="upload_household")]
+        indexes = [
+            models.Index(fields=["household", "-created_at", "-id"], name="upload_household"),
+            models.Index(fields=["state", "created_at"], name="upload_state"),
+        ]

@@ -134,7 +134,9 @@ def _send(failure: FailedTask) -> None:
 
 def _bound(at_most: int) -> int:
     """Delete all but the newest."""
-    oldest = FailedTask.objects.order_by("-at").values_list("at", flat=True)[at_most : at_most + 1].first()
+    # MongoDB sorts a selection of columns by an index only where it also filters by it.
+    sorted_ = FailedTask.objects.filter(at__lt=FOREVER).order_by("-at").values_list("at", flat=True)
+    oldest = sorted_[at_most : at_most + 1].first()
     return 0 if oldest is None else FailedTask.objects.filter(at__lte=oldest).delete()[0]
 
 

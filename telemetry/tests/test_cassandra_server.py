@@ -8,10 +8,12 @@ from contextlib import contextmanager
 import pytest
 
 from config.cluster.cassandra import CassandraRing
-from telemetry.errors import StoreUnavailableError
+from telemetry.errors import StoreConfigurationError, StoreUnavailableError
 from telemetry.model import Batch, Kind
 from telemetry.store import Store
 from telemetry.stores.cassandra import CassandraBackend
+from telemetry.stores.cassandra_link import cluster_made
+from telemetry.stores.cassandra_place import Place
 from telemetry.tests.commands import managed
 from telemetry.tests.conftest import NOW, is_cassandra_tried, series_of
 from tests.certificates import certificates_make
@@ -32,6 +34,14 @@ def opened(url: str):
         yield store
     finally:
         store.close()
+
+
+@contextmanager
+def ended(cluster):
+    try:
+        yield cluster
+    finally:
+        cluster.shutdown()
 
 
 def works(store: Store, at: int) -> None:
@@ -55,6 +65,7 @@ def protected(tmp_path_factory, certificates):
     own.write_text(certificates.server_key.read_text() + certificates.server.read_text())
     settings = {
         "authenticator": {"class_name": "org.apache.cassandra.auth.PasswordAuthenticator"},
+        "authorizer": {"class_name": "org.apache.cassandra.auth.CassandraAuthorizer"},
         "client_encryption_options": {
             "enabled": True,
             "optional": False,
@@ -87,6 +98,23 @@ def test_readings_go_through_tls_with_a_user_and_a_password(protected, who, tls)
 def test_the_command_makes_the_tables_through_tls(protected, who, tmp_path):
     url = url_of(protected, f"&tls=1&{who}", keyspace="synced")
     assert managed(url, tmp_path, "sync_cassandra").count("Syncing") == 8
+
+
+def test_a_user_who_may_only_read_and_write_is_enough_once_the_tables_are_made(protected, who, tmp_path):
+    url = url_of(protected, f"&tls=1&{who}", keyspace="guarded")
+    managed(url, tmp_path, "sync_cassandra")
+    with ended(cluster_made(Place.of(url))) as cluster:
+        session = cluster.connect()
+        session.execute("CREATE ROLE house WITH PASSWORD = 'of cards' AND LOGIN = true")
+        session.execute("GRANT SELECT ON KEYSPACE guarded TO house")
+        session.execute("GRANT MODIFY ON KEYSPACE guarded TO house")
+    own = url_of(protected, f"&tls=1&{who}", user="house:of%20cards@", keyspace="guarded")
+    with opened(own) as store:
+        works(store, NOW - 5)
+        store.days_seal(NOW)
+    elsewhere = own.replace("/guarded?", "/elsewhere?")
+    with opened(elsewhere) as store, pytest.raises(StoreConfigurationError, match="give it rights"):
+        store.series_register([series_of(Kind.GAUGE)])
 
 
 @pytest.mark.parametrize(
