@@ -75,8 +75,8 @@ class CassandraRing(Server):
     ) -> None:
         """Choose ports and write each node's configuration, with further settings; nothing runs yet.
 
-        Three ports may be given: for clients, between the nodes, and between them by TLS. In a brief life Java's
-        second compiler costs more than it gains.
+        Three ports may be given: for clients, between the nodes, and between them by TLS. In a brief life (a
+        test's, a trial's) Java's second compiler costs more than it gains.
         """
         java, library = java_program(), library_fetched()
         self.nodes = nodes

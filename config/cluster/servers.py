@@ -77,7 +77,7 @@ class Servers(Server):
         try:
             self._kept = self._remembered(mongo_nodes, cassandra_nodes)
             self.mongo = MongoSet(self.folder, nodes=mongo_nodes, ports=self._kept.mongo)
-            self.cassandra = CassandraRing(self.folder, nodes=cassandra_nodes, ports=self._kept.cassandra)
+            self.cassandra = CassandraRing(self.folder, nodes=cassandra_nodes, ports=self._kept.cassandra, brief=True)
             self.valkey = Valkey(self.folder, port=self._kept.valkey)
         except BaseException:
             self._lock.close()
