@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import subprocess
 import time
@@ -13,13 +12,6 @@ import pytest
 
 from tests.servers import on_servers
 from tests.surroundings import VAR
-
-
-def pytest_collection_finish() -> None:
-    """What stands for the whole run need not be walked through again and again in search of garbage."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(100_000, 50, 100)
 
 
 @pytest.fixture(scope="session", autouse=True)
