@@ -29,6 +29,19 @@ def chromium() -> str:
     return path
 
 
+def mongod() -> Path:
+    """Return the path of the MongoDB server, or skip."""
+    # Only now: not every test that needs a service needs the cluster.
+    from config.cluster.child import UnableToStart
+    from config.cluster.mongod import mongod_program
+
+    try:
+        return mongod_program()
+    except UnableToStart as error:
+        require("MongoDB", found=False, reason=str(error))
+        raise
+
+
 def shared_data() -> Path:
     """Return the folder with the real files that lie beside the repository, or skip: they are data, not a service."""
     path = ROOT.parent / "shared" / "data"

@@ -12,13 +12,12 @@ import pytest
 from django.db import IntegrityError
 from django.db.utils import ConnectionHandler
 
-from config.cluster.child import UnableToStart
-from config.cluster.mongod import MongoSet, mongod_program
+from config.cluster.mongod import MongoSet
 from config.databases import DatabaseUrlError, databases, installed_apps, is_mongodb, migration_modules
 from myhouse.documents import mongo
 from myhouse.documents.mongo import transaction_run
 from myhouse.errors import Busy
-from tests.services import require
+from tests.services import mongod
 
 pytestmark = [
     pytest.mark.processes,
@@ -29,10 +28,7 @@ pytestmark = [
 
 
 def servers(nodes: int) -> Iterator[MongoSet]:
-    try:
-        mongod_program()
-    except UnableToStart as error:
-        require("MongoDB", found=False, reason=str(error))
+    mongod()
     with tempfile.TemporaryDirectory(prefix="mh-mongo-") as folder, MongoSet(Path(folder), nodes=nodes) as one:
         yield one
 

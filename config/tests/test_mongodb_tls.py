@@ -9,11 +9,10 @@ import pytest
 from django.db.utils import ConnectionHandler
 from pymongo.errors import PyMongoError
 
-from config.cluster.child import LOOPBACK, Child, UnableToStart, free_port
-from config.cluster.mongod import mongod_program
+from config.cluster.child import LOOPBACK, Child, free_port
 from config.databases import databases
 from tests.certificates import Certificates, certificates_make
-from tests.services import require
+from tests.services import mongod
 
 pytestmark = [
     pytest.mark.processes,
@@ -26,10 +25,7 @@ pytestmark = [
 @pytest.fixture(scope="module")
 def guarded(tmp_path_factory, django_db_blocker) -> Iterator[tuple[str, Certificates]]:
     """A server that requires TLS; its address without options, and the authority that signed for it."""
-    try:
-        program = mongod_program()
-    except UnableToStart as error:
-        require("MongoDB", found=False, reason=str(error))
+    program = mongod()
     folder, port = tmp_path_factory.mktemp("tls"), free_port()
     made = certificates_make(folder / "certificates")
     own, data = folder / "own.pem", folder / "data"

@@ -13,9 +13,9 @@ import pytest
 from pymongo import MongoClient
 from pymongo.errors import OperationFailure
 
-from config.cluster.child import LOOPBACK, UnableToStart
-from config.cluster.mongod import MongoSet, mongod_program
-from tests.services import ROOT, require
+from config.cluster.child import LOOPBACK
+from config.cluster.mongod import MongoSet
+from tests.services import ROOT, mongod
 
 pytestmark = [
     pytest.mark.processes,
@@ -28,10 +28,7 @@ pytestmark = [
 @pytest.fixture(scope="module")
 def house(tmp_path_factory) -> Iterator[str]:
     """DATABASE_URL of a user who may use and change one database and no other."""
-    try:
-        mongod_program()
-    except UnableToStart as error:
-        require("MongoDB", found=False, reason=str(error))
+    mongod()
     folder = tmp_path_factory.mktemp("users")
     key = folder / "key"
     key.write_text(secrets.token_hex(40))

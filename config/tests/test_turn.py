@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 from pymongo import MongoClient
 
-from config.cluster.child import UnableToStart, free_port
-from config.cluster.mongod import MongoSet, mongod_program
+from config.cluster.child import free_port
+from config.cluster.mongod import MongoSet
 from config.mongo.turn import COLLECTION, Turn, TurnLost, turn
-from tests.services import require
+from tests.services import mongod
 
 ROOT = Path(__file__).resolve().parents[2]
 pytestmark = [
@@ -29,10 +29,7 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def mongo(tmp_path_factory) -> Iterator[MongoSet]:
-    try:
-        mongod_program()
-    except UnableToStart as error:
-        require("MongoDB", found=False, reason=str(error))
+    mongod()
     with MongoSet(tmp_path_factory.mktemp("m")) as one:
         yield one
 

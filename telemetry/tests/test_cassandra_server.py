@@ -36,14 +36,6 @@ def opened(url: str):
         store.close()
 
 
-@contextmanager
-def ended(cluster):
-    try:
-        yield cluster
-    finally:
-        cluster.shutdown()
-
-
 def works(store: Store, at: int) -> None:
     """Something is registered, written and read."""
     series = series_of(Kind.GAUGE)
@@ -103,7 +95,7 @@ def test_the_command_makes_the_tables_through_tls(protected, who, tmp_path):
 def test_a_user_who_may_only_read_and_write_is_enough_once_the_tables_are_made(protected, who, tmp_path):
     url = url_of(protected, f"&tls=1&{who}", keyspace="guarded")
     managed(url, tmp_path, "sync_cassandra")
-    with ended(cluster_made(Place.of(url))) as cluster:
+    with cluster_made(Place.of(url)) as cluster:
         session = cluster.connect()
         session.execute("CREATE ROLE house WITH PASSWORD = 'of cards' AND LOGIN = true")
         session.execute("GRANT SELECT ON KEYSPACE guarded TO house")
