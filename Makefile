@@ -23,7 +23,7 @@ run-cluster: install-dev ## The same on MongoDB, Cassandra (NODES=3: three nodes
 
 # The browser's driver keeps an event loop running in its process, which other tests cannot share: they run apart.
 test: install-dev ## Run every test that can run on this machine
-	@$(PYTEST) -n 2 --dist loadgroup -rfEs -m "not browser" --cov --cov-report=; rest=$$?; \
+	@$(PYTEST) -n 3 --dist loadgroup -rfEs -m "not browser" --cov --cov-report=; rest=$$?; \
 	$(PYTEST) -n 2 --dist loadgroup -rfEs -m browser; exit $$((rest | $$?))
 
 test-quick: install-dev ## Run the fast tests only (under two minutes)

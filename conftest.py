@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import subprocess
 import time
@@ -12,6 +13,17 @@ import pytest
 
 from tests.servers import on_servers
 from tests.surroundings import VAR
+
+
+def pytest_collection_finish() -> None:
+    """Thousands of collected tests stay to the end: looking through them for garbage again and again is slow."""
+    gc.collect()
+    gc.freeze()
+
+
+def pytest_unconfigure() -> None:
+    """Libraries that look at the end whether all was given back shall find that it was."""
+    gc.unfreeze()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -223,7 +223,7 @@ def filled(market: Any) -> None:
 
 
 def _copied(row: Any, **other: Any) -> Any:
-    values = {field.attname: getattr(row, field.attname) for field in row._meta.concrete_fields}  # noqa: SLF001 Django's own public name
+    values = {field.attname: getattr(row, field.attname) for field in row._meta.concrete_fields}
     return type(row)(**{**values, "id": other.pop("pk"), **other})
 
 
@@ -238,7 +238,7 @@ def page_row(name: str, rows: Any, order: str) -> Row:
     compiler.pre_sql_setup()
     match = compiler.build_query(None).match_mql
     pipeline = [{"$match": match}, {"$sort": {plain: down, "_id": down}}, {"$limit": 51}]
-    collection = connection.database[rows.model._meta.db_table]  # noqa: SLF001 Django's own public name
+    collection = connection.database[rows.model._meta.db_table]
     ours = _median_ms(lambda: page(rows.all(), order=order))
     raw = _median_ms(lambda: list(collection.aggregate(pipeline)))
     return Row(

@@ -337,7 +337,7 @@ class TransferAdmin(ReadOnlyAdmin):
         word, model = _CAUSES.get(transfer.cause, (transfer.cause, None))
         if model is None:
             return str(word)
-        meta = model._meta  # noqa: SLF001 - Django's own public name for it
+        meta = model._meta
         url = reverse(f"admin:{meta.app_label}_{meta.model_name}_change", args=[transfer.cause_id])
         return format_html('<a class="row-link" href="{}">{}</a>', url, word)
 

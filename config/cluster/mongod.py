@@ -18,6 +18,14 @@ _START_S = 60.0
 # What a small test server needs of the cache; a node then takes about 150 MB.
 _CACHE_GB = "0.25"
 _ALREADY_INITIALIZED = 23
+_SETTINGS = {
+    # Tests make the server fail on purpose (`failCommand`).
+    "enableTestCommands": "1",
+    # Nobody drains connections here: otherwise each node takes fifteen seconds to end.
+    "shutdownTimeoutMillisForSignaledShutdown": "100",
+    # What a killed process had begun keeps its locks for up to one and a half times as long (60 s unless told).
+    "transactionLifetimeLimitSeconds": "20",
+}
 
 
 class MongoSet(Server):
@@ -36,10 +44,8 @@ class MongoSet(Server):
             options = {"replSet": SET, "dbpath": str(data), "port": str(port), "bind_ip": LOOPBACK}
             options |= {"wiredTigerCacheSizeGB": _CACHE_GB, **(further or {})}
             command = [str(program), *(word for name, value in options.items() for word in (f"--{name}", value))]
-            # Tests make the server fail on purpose (`failCommand`); and nobody drains connections here: without the
-            # second one each node takes fifteen seconds to end.
-            for setting in ("enableTestCommands=1", "shutdownTimeoutMillisForSignaledShutdown=100"):
-                command += ["--setParameter", setting]
+            for name, value in _SETTINGS.items():
+                command += ["--setParameter", f"{name}={value}"]
             self.children.append(Child(f"MongoDB {number}", command, log=folder / f"mongod-{number}.log"))
 
     def url(self, name: str) -> str:

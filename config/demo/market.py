@@ -23,7 +23,7 @@ from marketplace.services.cash import deposit_request
 from marketplace.services.claims import claims_use
 from marketplace.services.offers import offers_close
 from marketplace.services.proof import ledger_prove
-from marketplace.services.sellable import slots_refresh, stored_refresh
+from marketplace.services.sellable import sellable_refresh_all, slots_refresh, stored_refresh
 from marketplace.services.settlement import windows_settle
 from myhouse.documents.models import AuditEntry
 from myhouse.documents.services import Actor, audit_record
@@ -61,6 +61,8 @@ def market_fill(*, spec: Spec, now: datetime, say: Callable[[str], Any] = print)
         windows_settle(now=now)
         claims_use(now=now)
         ledger_prove(now=now)
+        # Of each home only what it had at its last offer is known.
+        sellable_refresh_all(now=now)
         for minutes in range(_OPENING_MINUTES, 0, -1):
             trading_step(street, now=now, minute=int(now.timestamp()) // 60 - minutes)
     return len(days)

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 PR_SET_PDEATHSIG = 1
-# A process that lived this long was healthy: its next crash is restarted at once again.
-HEALTHY_SECONDS = 15.0
+# A process that was ready and lived this long did its work: its next crash is restarted at once again.
+HEALTHY_SECONDS = 5.0
 LONGEST_PAUSE_SECONDS = 10.0
 TRIES_BEFORE_GIVING_UP = 3
 
@@ -75,10 +75,10 @@ class Process:
 
     def ended(self) -> float:
         """Note a crash; return the seconds to wait before the next start."""
-        lived = time.monotonic() - self.started_at
+        was_healthy = self.is_ready and time.monotonic() - self.started_at > HEALTHY_SECONDS
         self.kill_group()
         self.popen = None
-        self.crashes = 1 if lived > HEALTHY_SECONDS else self.crashes + 1
+        self.crashes = 1 if was_healthy else self.crashes + 1
         pause = 0.0 if self.crashes == 1 else min(2.0 ** (self.crashes - 2), LONGEST_PAUSE_SECONDS)
         self.restart_at = time.monotonic() + pause
         return pause

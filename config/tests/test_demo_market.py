@@ -14,6 +14,7 @@ from config.demo.trading import BOOK_USUAL, trading_step
 from config.tasks import demo_market_step
 from marketplace.models import Account, Lot, Offer, Trade
 from marketplace.selectors.offers import BookQuery, book_page
+from marketplace.selectors.sellable import sellable_of
 from marketplace.services.offers import offer_create
 from marketplace.services.proof import ledger_prove
 from marketplace.services.sellable import sellable_refresh_all
@@ -59,6 +60,11 @@ def test_a_fresh_demo_has_traded_on_each_day_before() -> None:
     assert Lot.objects.filter(used_wh__gt=0, side="import").exists()
     assert ledger_prove(now=NOW).sound
     assert min(Account.objects.filter(owner_kind="household").values_list("balance", flat=True)) >= 0
+
+
+def test_what_a_battery_can_sell_is_of_now() -> None:
+    sellers = [one.household for one in street().neighbours if one.trader.has_battery]
+    assert {sellable_of(household=household, now=NOW).refreshed_at for household in sellers} == {NOW}
 
 
 def test_nobody_is_told_news_of_the_past_and_everybody_those_to_come() -> None:

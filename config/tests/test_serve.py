@@ -205,6 +205,24 @@ def test_a_clock_that_jumps_restarts_the_worker(tmp_path: Path, capsys: pytest.C
     assert capsys.readouterr().out == ""
 
 
+@pytest.mark.parametrize(
+    ("readiness", "lived", "pauses"),
+    [("ready", 6, [0, 0, 0, 0]), ("ready", 4, [0, 1, 2, 4]), ("never ready", 60, [0, 1, 2, 4])],
+)
+def test_what_did_its_work_is_restarted_at_once_and_what_fails_at_its_start_ever_later(
+    tmp_path: Path, readiness: str, lived: float, pauses: list[float]
+) -> None:
+    worker = Process(Spec("worker", ["true"], ready=lambda: readiness == "ready"), tmp_path / "worker.log", {})
+    seen = []
+    for _crash in pauses:
+        worker.start()
+        worker.check_ready()
+        worker.started_at -= lived
+        seen.append(worker.ended())
+
+    assert seen == pauses
+
+
 def test_a_log_that_grows_too_large_is_put_aside_while_it_is_written(tmp_path: Path) -> None:
     log = tmp_path / "web.log"
     with log.open("ab", buffering=0) as writer:

@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -196,6 +196,35 @@ def on_mongodb(transactional_db) -> None:
 
     if connection.vendor != "mongodb":
         pytest.skip("asks this suite's own MongoDB: part of `make test-servers`")
+
+
+def test_a_transfer_ends_though_one_that_was_killed_still_holds_its_locks(on_mongodb):
+    from django.contrib.auth.models import Group
+    from django.db import connection
+
+    from config.transfer.documents import Form, Names
+    from config.transfer.state import TABLE, state_begin, state_drop, state_read
+    from config.transfer.write import Writer
+
+    @contextmanager
+    def held() -> Iterator[None]:
+        with connection.connection.start_session() as left:
+            left.start_transaction()
+            connection.database[TABLE].update_one({"_id": 1}, {"$set": {"data": "{}"}}, session=left)
+            end = threading.Timer(3, left.abort_transaction)
+            end.start()
+            yield
+            end.join()
+
+    writer = Writer(state_begin("a folder"), progress=lambda *_told: None)
+    writer._form = Form(Group, Names())
+    with held():
+        writer._rows(0, [["Treasurers"]])
+    assert Group.objects.get().name == "Treasurers"
+    assert state_read().rows == {"auth.group": 1}
+    with held():
+        state_drop()
+    assert state_read() is None
 
 
 def test_documents_are_read_as_they_were_at_one_moment(on_mongodb):

@@ -37,12 +37,12 @@ Turn = Callable[[Value], Value]
 
 def meta_of(model: type[models.Model]) -> Any:
     """Return what Django knows about a model."""
-    return model._meta  # noqa: SLF001 Django's own public name for it
+    return model._meta
 
 
 def rows_of(model: type[models.Model]) -> Any:
     """Return all rows of a model, whatever its own manager leaves out."""
-    return model._base_manager  # noqa: SLF001 Django's own public name for it
+    return model._base_manager
 
 
 class Names:

@@ -5,12 +5,22 @@ A table (or collection) of its own and no model: it is there while a transfer is
 
 from __future__ import annotations
 
-from typing import Any
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Any, TypeVar
 
 import msgspec
 from django.db import connection
 
+from myhouse.errors import Busy
+
+Answer = TypeVar("Answer")
+
 TABLE = "transfer_state"
+# The transaction of a process that was killed keeps its locks until MongoDB ends it: one and a half times as long as a
+# transaction may take there, which is a minute unless told.
+_LOCKED_FOR_S, _ASKED_FOR_S = 95.0, 2.0
 
 
 class State(msgspec.Struct):
@@ -63,7 +73,25 @@ def state_drop() -> None:
     """Say that the target is whole."""
     here: Any = connection
     if here.vendor == "mongodb":
-        here.get_collection(TABLE).drop()
+        from pymongo.errors import ExecutionTimeout
+
+        unlocked(partial(_collection_drop, here.database), held=ExecutionTimeout)
         return
     with here.cursor() as cursor:
         cursor.execute(f"DROP TABLE IF EXISTS {TABLE}")
+
+
+def unlocked(call: Callable[[], Answer], *, held: type[Exception] = Busy) -> Answer:
+    """Ask again while a transfer that was killed still holds what this one is about to change."""
+    until = time.monotonic() + _LOCKED_FOR_S
+    while True:
+        try:
+            return call()
+        except held:
+            if time.monotonic() > until:
+                raise
+
+
+def _collection_drop(database: Any) -> None:
+    if TABLE in database.list_collection_names():
+        database.command("drop", TABLE, maxTimeMS=int(_ASKED_FOR_S * 1000), writeConcern={"w": "majority"})

@@ -17,7 +17,7 @@ from config.transfer.files import FilesIn
 from config.transfer.read import Progress
 from config.transfer.schema import migrations_compare
 from config.transfer.series import columns_unpack, patiently, series_of
-from config.transfer.state import State, state_begin, state_read, state_write
+from config.transfer.state import State, state_begin, state_read, state_write, unlocked
 from config.transfer.stream import FORMAT, frames
 from myhouse.documents.atomic import atomic
 from telemetry.model import DAY_MS, Batch, Series
@@ -79,7 +79,7 @@ class Writer:
         rows = rows[max(0, self.state.rows.get(self._form.label, 0) - first) :]
         if rows:
             self._written += len(rows)
-            self.state = _rows_write(self._form.label, self._form.objects(rows), self.state)
+            self.state = unlocked(partial(_rows_write, self._form.label, self._form.objects(rows), self.state))
         self._progress("documents", self._written, max(self._total, self._written))
 
     def _register(self, total: int, plain: list[list[Any]]) -> None:

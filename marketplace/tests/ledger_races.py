@@ -1,16 +1,13 @@
 """What several processes do to one account at once, on a real database file; run by test_ledger_races.py.
 
-Without arguments it lays down a community, starts the processes and prints what came of it as one JSON object; with a
-name and a number it is one of these processes.
+Without arguments it lays down a community, starts the processes and prints what came of it as one JSON object; as
+`runner` it is one of these processes.
 """
 
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import sys
-import time
 from collections import Counter
 
 import django
@@ -25,6 +22,7 @@ from marketplace.services.cash import cash_cancel, cash_confirm, cash_refuse, pa
 from marketplace.services.ledger import ledger_write, reservation_settle
 from marketplace.services.proof import ledger_prove
 from marketplace.tests.ledgers import fresh, moved, village
+from marketplace.tests.racing import Runners, runner
 from myhouse.documents.services import SYSTEM
 from myhouse.errors import UnableTo
 from myhouse.tests.factories import NOW
@@ -41,17 +39,17 @@ def spend(number):
             for n in range(TRIES)]  # fmt: skip
 
 
-def repeat(_number):
+def repeat(number):
     """Every process writes the same keys: each must have one effect."""
     source, target = ordered()[2:4]
     return [attempt(lambda n=n: ledger_write(movements=[moved(source, target, 1, key=f"same:{n}")], now=NOW))
             for n in range(TRIES)]  # fmt: skip
 
 
-def settle(_number):
+def settle(number):
     """Every process closes the same reservations, each under keys of its own."""
     reserves = Transfer.objects.filter(kind=TransferKind.RESERVE, cause="opening").order_by("pk")
-    return [attempt(lambda r=r: reservation_settle(reserve=r, post=1, key=f"{_number}:{r.pk}", now=NOW))
+    return [attempt(lambda r=r: reservation_settle(reserve=r, post=1, key=f"{number}:{r.pk}", now=NOW))
             for r in reserves]  # fmt: skip
 
 
@@ -78,20 +76,10 @@ def ordered():
     return list(Account.objects.filter(owner_kind="household", asset="money").order_by("opened_at", "pk"))
 
 
-def together(job):
+def together(runners, job):
     """Run a job in all processes at the same moment; count how the tries ended."""
-    begin = str(time.time() + 4)
-    command = [sys.executable, "-m", "marketplace.tests.ledger_races", job]
-    running = [
-        subprocess.Popen([*command, str(number), begin], stdout=subprocess.PIPE, env=os.environ)
-        for number in range(PROCESSES)
-    ]
-    ends = Counter()
-    for one in running:
-        printed, _nothing = one.communicate(timeout=100)
-        assert one.returncode == 0
-        ends.update(json.loads(printed))
-    return ends
+    answers = runners.race(*([job.__name__, {"number": number}] for number in range(PROCESSES)))
+    return Counter(end for ends in answers for end in ends)
 
 
 def state(account):
@@ -108,19 +96,16 @@ def main():
     for _number in range(5):
         ledger_write(movements=[moved(accounts[4], accounts[0], 2, kind=TransferKind.RESERVE)], now=NOW)
         payout_request(household=place[5].household, amount_uct=EURO, note="", actor=SYSTEM, now=NOW)
-    result = {"spend": together("spend"), "spent": [state(accounts[0]), state(accounts[1])]}
-    result |= {"repeat": together("repeat"), "repeated": [state(accounts[2]), state(accounts[3])]}
-    result |= {"settle": together("settle"), "settled": state(accounts[4])}
-    result |= {"decide": together("decide"), "reserved": fresh(accounts[5]).reserved}
+    runners = Runners("marketplace.tests.ledger_races", PROCESSES)
+    result = {"spend": together(runners, spend), "spent": [state(accounts[0]), state(accounts[1])]}
+    result |= {"repeat": together(runners, repeat), "repeated": [state(accounts[2]), state(accounts[3])]}
+    result |= {"settle": together(runners, settle), "settled": state(accounts[4])}
+    result |= {"decide": together(runners, decide), "reserved": fresh(accounts[5]).reserved}
+    runners.end()
     result["payouts"] = Entry.objects.filter(account=accounts[5], transfer__kind__in=["post", "release"]).count()
     result["finding"] = ledger_prove(now=NOW).finding
     print(json.dumps(result))
 
 
-if __name__ == "__main__" and len(sys.argv) == 1:
-    main()
-elif __name__ == "__main__":
-    name, place, begin = sys.argv[1:]
-    ordered()  # the connection is open before the race begins
-    time.sleep(max(float(begin) - time.time(), 0))
-    print(json.dumps({"spend": spend, "repeat": repeat, "settle": settle, "decide": decide}[name](int(place))))
+if __name__ == "__main__":
+    runner({job.__name__: job for job in (spend, repeat, settle, decide)}) if sys.argv[1:] == ["runner"] else main()

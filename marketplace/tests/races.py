@@ -10,4 +10,4 @@ if __name__ == "__main__":
     django.setup()
     from marketplace.tests import racing
 
-    racing.runner() if sys.argv[1:] == ["runner"] else racing.main()
+    racing.runner(racing.JOBS) if sys.argv[1:] == ["runner"] else racing.main()

@@ -32,7 +32,7 @@ _BEGINNING_YEAR = 1970
 def columns_of(model: type[Model], amounts: tuple[str, ...]) -> dict[str, Column]:
     """Return how each field of a model that needs more than its bare value is shown, by field name."""
     shown = {}
-    for field in model._meta.get_fields():  # noqa: SLF001 - Django's own public name for it
+    for field in model._meta.get_fields():
         if isinstance(field, Field):
             read = _reader(field, amounts)
             if read is not None:
@@ -44,14 +44,14 @@ def name_of(row: Model) -> str:
     """Name a row: by what it calls itself, else by what it is and the end of its id."""
     if type(row).__str__ is not Model.__str__:
         return str(row)
-    return f"{capfirst(row._meta.verbose_name)} …{str(row.pk)[-6:]}"  # noqa: SLF001 - Django's own public name for it
+    return f"{capfirst(row._meta.verbose_name)} …{str(row.pk)[-6:]}"
 
 
 def linked(row: Model | None) -> str:
     """Write a row's name, leading to its page."""
     if row is None:
         return formatting.MISSING
-    meta = row._meta  # noqa: SLF001 - Django's own public name for it
+    meta = row._meta
     try:
         url = reverse(f"admin:{meta.app_label}_{meta.model_name}_change", args=[row.pk])
     except NoReverseMatch:

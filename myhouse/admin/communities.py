@@ -88,7 +88,7 @@ class HouseholdForm(forms.Form):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         """Look households up while one types, instead of listing them all."""
         super().__init__(*args, **kwargs)
-        joined = CommunityMembership._meta.get_field("household")  # noqa: SLF001 - Django's own public name for it
+        joined = CommunityMembership._meta.get_field("household")
         widget = AutocompleteSelect(joined, admin.site)
         widget.choices = self.fields["household"].choices  # type: ignore[attr-defined] # a field of choices has them
         self.fields["household"].widget = widget

@@ -115,7 +115,7 @@ class AuditEntryAdmin(ReadOnlyAdmin):
         model = _subjects().get(entry.subject_type)
         if model is None or entry.subject_id is None:
             return entry.subject_type or MISSING
-        meta = model._meta  # noqa: SLF001 - Django's own public name for it
+        meta = model._meta
         url = reverse(f"admin:{meta.app_label}_{meta.model_name}_change", args=[entry.subject_id])
         return format_html('<a class="row-link" href="{}">{}</a>', url, capfirst(meta.verbose_name))
 

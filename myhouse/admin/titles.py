@@ -204,7 +204,7 @@ FIELDS: dict[str, _StrPromise] = {
 
 def titles_set(model: type[Model], one: _StrPromise, many: _StrPromise) -> None:
     """Give a model and its fields their names."""
-    meta = model._meta  # noqa: SLF001 - Django's own public name for it
+    meta = model._meta
     meta.verbose_name, meta.verbose_name_plural = one, many
     for field in meta.get_fields():
         if isinstance(field, Field) and field.name in FIELDS:

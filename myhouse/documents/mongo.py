@@ -32,6 +32,8 @@ _LONGEST_PAUSE_S = 0.05
 _TRANSIENT, _UNKNOWN = "TransientTransactionError", "UnknownTransactionCommitResult"
 # The transaction is gone: an earlier error of its own (a duplicate key) ended it, or its primary is no more.
 _NO_SUCH_TRANSACTION = 251
+# The server ended a transaction for its age while it was at work in it, and puts no label on that.
+_TOO_OLD = 290
 # A block that looked, found nothing and inserted is refused by an index where another did so meanwhile. Run anew it
 # finds what the other wrote; what is refused still is refused for good.
 _ANEW_AT_MOST = 2
@@ -139,8 +141,10 @@ def _ended_by_itself(error: BaseException) -> bool:
 
 def _is_conflict(error: BaseException) -> bool:
     """Tell whether the whole block may be tried again: another writer was first, or the primary changed."""
+    if isinstance(error, ConflictError):
+        return True
     found = _of_server(error)
-    return isinstance(error, ConflictError) or (found is not None and found.has_error_label(_TRANSIENT))
+    return found is not None and (found.has_error_label(_TRANSIENT) or getattr(found, "code", None) == _TOO_OLD)
 
 
 def _of_server(error: BaseException) -> PyMongoError | None:

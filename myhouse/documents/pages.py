@@ -82,7 +82,7 @@ class _Exact(DjangoJSONEncoder):
 
 
 def _cursor_read(cursor: str, rows: QuerySet[Any], name: str) -> tuple[Any, Any]:
-    meta = rows.model._meta  # noqa: SLF001 Django's own public name for it
+    meta = rows.model._meta
     refusal = UnableToPage(_("Use the cursor of the page before, or none to start over."), field="cursor")
     try:
         raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)

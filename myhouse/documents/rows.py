@@ -35,7 +35,7 @@ def rows_find(model: type[M], **where: Any) -> list[M]:
 
         return rows_mongo.found(here, model, where)
     if here.vendor not in KEPT_FOR:
-        return list(model._default_manager.filter(**where))  # noqa: SLF001 Django's own public name for it
+        return list(model._default_manager.filter(**where))
     shape, values = [], []
     for asked, value in where.items():
         name, _underscores, how = asked.partition("__")
@@ -69,7 +69,7 @@ def rows_insert(rows: Sequence[Model]) -> None:
         rows_mongo.inserted(here, rows)
         return
     if here.vendor not in KEPT_FOR:
-        model._default_manager.bulk_create(rows)  # noqa: SLF001 Django's own public name for it
+        model._default_manager.bulk_create(rows)
         return
     values = [field.get_db_prep_save(field.pre_save(row, add=True), here) for row in rows for field in _fields(model)]
     with here.cursor() as cursor:
@@ -126,19 +126,19 @@ def _change_anywhere(
         f"{name}__gte": F(bound[0]) + bound[1] if isinstance(bound, tuple) else bound
         for name, bound in at_least.items()
     }
-    rows = model._default_manager.filter(**equal, **bounds)  # noqa: SLF001 Django's own public name for it
+    rows = model._default_manager.filter(**equal, **bounds)
     return rows.update(**put, **{name: F(name) + amount for name, amount in add.items()}) == 1
 
 
 @lru_cache(maxsize=_SHAPES)
 def _fields(model: type[Model]) -> tuple[Field[Any, Any], ...]:
-    return tuple(model._meta.local_concrete_fields)  # noqa: SLF001 Django's own public name for it
+    return tuple(model._meta.local_concrete_fields)
 
 
 @lru_cache(maxsize=_SHAPES)
 def _columns(model: type[Model]) -> tuple[list[str], list[tuple[int, Any, Any]]]:
     """Return the names of the fields, and what makes their values out of those of the database."""
-    table = model._meta.db_table  # noqa: SLF001 Django's own public name for it
+    table = model._meta.db_table
     columns = [field.get_col(table) for field in _fields(model)]
     converters = [
         (place, column, convert)
@@ -156,7 +156,7 @@ def _select_text(model: type[Model], shape: tuple[tuple[str, str, int], ...]) ->
         column = _column(_field(model, name))
         places = ", ".join(["%s"] * count)
         conditions.append(f"{column} IN ({places})" if how == "in" else f"{column} {_COMPARED[how]} %s")
-    table = _quoted(model._meta.db_table)  # noqa: SLF001 Django's own public name for it
+    table = _quoted(model._meta.db_table)
     return f"SELECT {columns} FROM {table} WHERE {' AND '.join(conditions)}"  # noqa: S608 only names of ours
 
 
@@ -164,7 +164,7 @@ def _select_text(model: type[Model], shape: tuple[tuple[str, str, int], ...]) ->
 def _insert_text(model: type[Model], count: int) -> str:
     columns = ", ".join(_column(field) for field in _fields(model))
     places = ", ".join(["%s"] * len(_fields(model)))
-    table = _quoted(model._meta.db_table)  # noqa: SLF001 Django's own public name for it
+    table = _quoted(model._meta.db_table)
     return f"INSERT INTO {table} ({columns}) VALUES " + ", ".join([f"({places})"] * count)  # noqa: S608 only names of ours
 
 
@@ -181,7 +181,7 @@ def _update_text(
     written = [f"{column[name]} = %s" for name in put] + [f"{column[name]} = {column[name]} + %s" for name in add]
     wanted = [f"{column[name]} = %s" for name in equal]
     wanted += [f"{name} >= {other} + %s" if other else f"{name} >= %s" for name, other in bound]
-    table = _quoted(model._meta.db_table)  # noqa: SLF001 Django's own public name for it
+    table = _quoted(model._meta.db_table)
     return f"UPDATE {table} SET {', '.join(written)} WHERE {' AND '.join(wanted)}"  # noqa: S608 only names of ours
 
 
@@ -191,7 +191,7 @@ def _value(model: type[Model], name: str, value: Any, here: BaseDatabaseWrapper)
 
 @lru_cache(maxsize=_SHAPES)
 def _field(model: type[Model], name: str) -> Field[Any, Any]:
-    meta = model._meta  # noqa: SLF001 Django's own public name for it
+    meta = model._meta
     return meta.pk if name == "pk" else meta.get_field(name)  # type: ignore[return-value] # a column has a Field
 
 

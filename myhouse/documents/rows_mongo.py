@@ -92,7 +92,7 @@ def _named(model: type[Model], values: Mapping[str, Any]) -> list[tuple[Field[An
 
 def _collection(here: Any, model: type[Model]) -> Any:
     here.ensure_connection()
-    return here.get_collection(model._meta.db_table)  # noqa: SLF001 Django's own public name for it
+    return here.get_collection(model._meta.db_table)
 
 
 def _read(here: Any, model: type[M], document: Mapping[str, Any]) -> M:
@@ -115,12 +115,12 @@ def _value(field: Field[Any, Any], value: Any, here: Any) -> Any:
 
 @lru_cache(maxsize=_SHAPES)
 def _fields(model: type[Model]) -> tuple[Field[Any, Any], ...]:
-    return tuple(model._meta.local_concrete_fields)  # noqa: SLF001 Django's own public name for it
+    return tuple(model._meta.local_concrete_fields)
 
 
 @lru_cache(maxsize=_SHAPES)
 def _field(model: type[Model], name: str) -> Field[Any, Any]:
-    meta = model._meta  # noqa: SLF001 Django's own public name for it
+    meta = model._meta
     return meta.pk if name == "pk" else meta.get_field(name)  # type: ignore[return-value] # a column has a Field
 
 
@@ -130,7 +130,7 @@ def _columns(alias: str, model: type[Model]) -> tuple[list[str], list[str], list
     from django.db import connections
 
     here = connections[alias]
-    columns = [field.get_col(model._meta.db_table) for field in _fields(model)]  # noqa: SLF001 Django's own public name for it
+    columns = [field.get_col(model._meta.db_table) for field in _fields(model)]
     converters = [
         (place, column, convert)
         for place, column in enumerate(columns)

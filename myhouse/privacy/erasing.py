@@ -133,7 +133,7 @@ def _household_erase(household: Household, now: datetime) -> None:
         name=f"Former household {mark}", suspended_reason="", erased_at=now
     )
     for model in (Appliance, SupplierContract, Invitation, DisplayLink, AccessToken):
-        model._default_manager.filter(household_id=household.pk).delete()  # noqa: SLF001 Django's own public name for it
+        model._default_manager.filter(household_id=household.pk).delete()
     for number, point in enumerate(MeteringPoint.objects.filter(household_id=household.pk).order_by("pk"), start=1):
         MeteringPoint.objects.filter(pk=point.pk).update(name=f"Meter {number}")
     Membership.objects.filter(household_id=household.pk).exclude(role__in=[Role.OWNER, Role.VIEWER]).delete()

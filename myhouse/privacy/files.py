@@ -41,7 +41,7 @@ def row_document(row: Model, *, without: Iterable[str] = ()) -> dict[str, Any]:
     left_out = set(without)
     return {
         column.name: getattr(row, column.attname)
-        for column in row._meta.concrete_fields  # noqa: SLF001 Django's own public name for it
+        for column in row._meta.concrete_fields
         if column.name not in left_out
     }
 

@@ -38,15 +38,15 @@ def namer(*, email: str, names: Sequence[str], pseudonym: str) -> Callable[[Any]
 
 def texts_change(model: type[Model], column: str, put: Callable[[Any], Any]) -> int:
     """Change a column of all rows in which there is something to change; returns how many those are."""
-    rows = model._default_manager.exclude(**{column: ""})  # noqa: SLF001 Django's own public name for it
+    rows = model._default_manager.exclude(**{column: ""})
     changed, page = 0, rows
     while found := list(page.order_by("pk").values_list("pk", column)[:_ROWS_AT_ONCE]):
         for pk, value in found:
             other = put(value)
             if other != value:
-                length = getattr(model._meta.get_field(column), "max_length", None)  # noqa: SLF001 as above
+                length = getattr(model._meta.get_field(column), "max_length", None)
                 written = other[:length] if isinstance(other, str) else other
-                changed += model._default_manager.filter(pk=pk).update(**{column: written})  # noqa: SLF001 as above
+                changed += model._default_manager.filter(pk=pk).update(**{column: written})
         page = rows.filter(pk__gt=found[-1][0])
     return changed
 

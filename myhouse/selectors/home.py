@@ -108,6 +108,11 @@ class Home:
         run = slice(first, first + len(starts))
         return [replace(share, energy=share.energy[run], money_uct=share.money_uct[run]) for share in found]
 
+    @cached_property
+    def has_readings(self) -> bool:
+        """Whether anything was ever read from its meters."""
+        return bool(telemetry.latest(series_ids=[m.series_id for m in self.measurements]))
+
     def measured_at(self, moment_ms: int) -> bool:
         """Whether any energy is being measured at this moment."""
         moment = datetime.fromtimestamp(moment_ms / 1000, UTC)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import threading
 import uuid
 from collections.abc import Mapping
 from datetime import datetime
@@ -19,6 +20,7 @@ from django.conf import settings
 logger = logging.getLogger(__name__)
 Values = Mapping[str, Mapping[str, float]]
 LIVE_VALUES = "live.values"  # the type of a message that tells new values
+_broker_is_away = threading.Event()  # said once, not for every message
 
 
 def group_of(household_id: uuid.UUID) -> str:
@@ -67,4 +69,8 @@ def groups_tell(*, messages: Mapping[str, Mapping[str, Any]]) -> None:
                 async_to_sync(layer.group_send)(group, dict(message))
     except (redis.RedisError, OSError) as error:
         # Open pages read their state again by themselves.
-        logger.warning("Open pages were not told the news: %s", error)
+        if not _broker_is_away.is_set():
+            logger.warning("Open pages hear no news while the broker is away: %s", error)
+        _broker_is_away.set()
+    else:
+        _broker_is_away.clear()

@@ -177,9 +177,18 @@ async def test_too_many_pages_of_one_user_are_told_to_come_later(monkeypatch):
     await page.leave()
 
 
-def test_publishing_without_a_broker_is_no_error(settings):
+def test_publishing_without_a_broker_is_no_error_and_is_said_once(settings, caplog):
+    there = settings.REDIS_URL
+    news = {HouseholdFactory().pk: {}}
+    for address in (there, "unix:///nowhere/valkey.sock", "unix:///nowhere/valkey.sock", there):
+        settings.REDIS_URL = address
+        live_publish(values=news, now=now())
+    said = [one.message for one in caplog.records if "hear no news" in one.message]
+    assert len(said) == 1
     settings.REDIS_URL = "unix:///nowhere/valkey.sock"
-    live_publish(values={HouseholdFactory().pk: {}}, now=now())
+    live_publish(values=news, now=now())
+    said = [one.message for one in caplog.records if "hear no news" in one.message]
+    assert len(said) == 2
 
 
 @pytest.mark.slow

@@ -128,6 +128,16 @@ def test_the_households_page_needs_few_queries(client, owner, django_assert_max_
         assert client.get(url).status_code == 200
 
 
+def test_a_home_that_was_not_read_for_days_is_not_taken_for_a_new_one(client):
+    user, household = home(time_zone="Europe/Berlin")
+    begin = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=20)
+    measured(point_of(household), Quantity.IMPORT, begin.isoformat(), np.full(QUARTERS, 100.0))
+    client.force_login(user)
+    text = client.get(reverse("household", args=(household.pk,))).content.decode()
+    assert "now it needs readings" not in text
+    assert "No meter of this home reports live" in text
+
+
 def test_a_home_without_live_meters_says_where_its_figures_come_from(client, owner):
     text = client.get(reverse("household", args=(owner[1].pk,))).content.decode()
     assert "No meter of this home reports live" in text

@@ -94,7 +94,7 @@ def household(request: HttpRequest, household_id: uuid.UUID) -> HttpResponse:
         "reports": figures.reports(len(flow.stale_points)),
         "simulated": place.community is not None and place.community.simulated,
         "curve_sources": curve.sources,
-        "no_data": today.empty and curve.empty and flow.age_s is None,
+        "no_data": today.empty and curve.empty and flow.age_s is None and not place.has_readings,
         "expected": expected(
             household=one,
             now=now,

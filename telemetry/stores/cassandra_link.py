@@ -100,17 +100,17 @@ def driver_begin() -> None:
 def _driver_end() -> None:
     """Stop the loop's timer once all is closed: the driver forgets to, and waits five seconds for it in vain.
 
-    Nothing public does it. Only with the last connection, also the engine's, does the loop end.
+    Only with the last connection, also the engine's, does the loop end.
     """
     from cassandra.cluster import _shutdown_clusters
     from cassandra.io import libevreactor
 
     _shutdown_clusters()
-    loop = libevreactor._global_loop  # noqa: SLF001
-    if loop is not None and loop._thread is not None:  # noqa: SLF001
-        loop._shutdown = True  # noqa: SLF001
+    loop = libevreactor._global_loop  # noqa: SLF001 nothing public ends it
+    if loop is not None and loop._thread is not None:  # noqa: SLF001 nothing public ends it
+        loop._shutdown = True  # noqa: SLF001 nothing public ends it
         loop.notify()
-        loop._thread.join(timeout=1.0)  # noqa: SLF001
+        loop._thread.join(timeout=1.0)  # noqa: SLF001 nothing public ends it
 
 
 def cluster_made(place: Place, *, request_s: float = REQUEST_S) -> Any:
@@ -231,13 +231,13 @@ class Link:
 
     def together(self, calls: Sequence[Call]) -> None:
         """Write to one partition in one mutation: all of it or nothing, and seen at once."""
-        self.many([self._batch(calls)])
+        self.many([self._batch(calls)] if calls else [])
 
     def packed(self, groups: Sequence[Sequence[Call]]) -> None:
         """The same for many partitions, each on its own; small ones travel together."""
         packs: list[list[Call]] = []
         held = room = 0
-        for calls in groups:
+        for calls in filter(None, groups):
             size = sum(CALL_BYTES + sum(len(one) for one in values if isinstance(one, bytes)) for _n, values in calls)
             if not held or size > room:
                 packs.append([])

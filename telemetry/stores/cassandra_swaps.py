@@ -112,10 +112,9 @@ class Swaps:
     def dirty_put(self, key: int, days: Sequence[int], month: int, newest: Reading | None) -> None:
         """Note days whose quarters are out of date though their blocks are not, and that a month has blocks."""
         seq = self.clock.take()
-        dues = [
-            self._link.bound("due_put", (QUARTERS, key % BUCKETS, day, key, -self._writer, seq, seq)) for day in days
-        ]
-        self._link.many(dues)
+        self._link.together(
+            [("due_put", (QUARTERS, key % BUCKETS, day, key, -self._writer, seq, seq)) for day in days]
+        )
         calls: list[Call] = [("month_put", (key, month))]
         calls += [("note_put", (key, day, -self._writer, seq)) for day in days]
         if days:
@@ -141,12 +140,11 @@ class Swaps:
         claim = self.version_claim(swap.key, notes.version)
         if claim is None:
             return False
-        puts = [
-            self._link.bound("page_put", (swap.key, page // PAGES_PER_YEAR, page, claim, data, claim))
-            for page, data in swap.pages.items()
-        ]
-        puts += [self._link.bound("month_put", (swap.key, page)) for page in swap.pages]
-        self._link.many(puts)
+        years: dict[int, list[Call]] = {}
+        for page, data in swap.pages.items():
+            year = page // PAGES_PER_YEAR
+            years.setdefault(year, []).append(("page_put", (swap.key, year, page, claim, data, claim)))
+        self._link.packed([*years.values(), [("month_put", (swap.key, page)) for page in swap.pages]])
         done = self.clock.take(above=claim)
         calls: list[Call] = [("version_swap", (done, swap.key, claim))]
         calls += [("derived_put", (swap.key, day, notes.days.get(day, {}))) for day in sorted(swap.clear_days)]

@@ -12,7 +12,7 @@ from telemetry.errors import StoreUnavailableError
 from telemetry.model import Batch, Kind
 from telemetry.store import Store
 from telemetry.stores.cassandra import CassandraBackend
-from telemetry.tests.conftest import DAY, NOW, TODAY, is_cassandra_tried, series_of
+from telemetry.tests.conftest import DAY, NOW, TODAY, is_cassandra_tried, quick_folder, series_of
 
 START = (TODAY - 3) * DAY
 SERIES = 5
@@ -21,12 +21,12 @@ KILL_AFTER = 4.0
 
 
 @pytest.fixture
-def ring(tmp_path):
+def ring():
     from config.cluster.cassandra import CassandraRing
 
     if not is_cassandra_tried():
         pytest.skip("tried on Cassandra with `make test-servers`, or `make test-cassandra`")
-    with CassandraRing(tmp_path, nodes=3, brief=True) as started:
+    with quick_folder() as folder, CassandraRing(folder, nodes=3, brief=True) as started:
         yield started
 
 

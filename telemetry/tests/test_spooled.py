@@ -31,18 +31,12 @@ BACK_S = 180.0
 
 
 @pytest.fixture(scope="module")
-def ring(tmp_path_factory):
+def ring():
     from config.cluster.cassandra import CassandraRing
 
     if not is_cassandra_tried():
         pytest.skip("asked for with TEST_CASSANDRA=1 (make test-cassandra)")
-    folder = tmp_path_factory.mktemp("ring")
-    ring = CassandraRing(folder, brief=True)
-    # By default a node syncs its commit log every 10 s and relies on the others meanwhile: one alone must not.
-    settings = folder / "cassandra-0" / "conf" / "cassandra.yaml"
-    kept = [line for line in settings.read_text().splitlines() if not line.startswith("commitlog_sync")]
-    settings.write_text("\n".join([*kept, "commitlog_sync: group", "commitlog_sync_group_window: 5ms", ""]))
-    with ring:
+    with quick_folder() as folder, CassandraRing(folder, brief=True) as ring:
         yield ring
 
 
@@ -273,13 +267,13 @@ def test_a_writer_killed_while_it_spools_leaves_everything_it_acknowledged(node,
 
 
 @pytest.fixture
-def halves(tmp_path) -> Iterator:
+def halves() -> Iterator:
     """Two nodes that keep everything once: without one of them half of the partitions cannot be reached."""
     from config.cluster.cassandra import CassandraRing
 
     if not is_cassandra_tried():
         pytest.skip("asked for with TEST_CASSANDRA=1 (make test-cassandra)")
-    with CassandraRing(tmp_path, nodes=2, brief=True) as ring:
+    with quick_folder() as folder, CassandraRing(folder, nodes=2, brief=True) as ring:
         yield ring
 
 

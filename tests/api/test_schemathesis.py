@@ -23,7 +23,7 @@ from tests.api.asked import (
 from tests.api.conftest import ids_in
 from tests.taken_back import taken_back
 
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("at_now", "unbounded")]
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("uncounted", "at_now", "unbounded")]
 OPERATIONS = operations()
 PLAIN = [name for name, one in OPERATIONS.items() if not is_ingest(one) and name not in DIRECT]
 # What stands against the example in this world: a contract before it, the last owner, the one who offers himself.

@@ -16,7 +16,7 @@ from bench.browsing import Client
 
 ANSWERED_WITHIN_S = 150.0
 PAUSE_S = 0.8
-_TRY_AGAIN = {429, 500, 502, 503, 504}
+_TRY_AGAIN = {429, 503}
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from myhouse.models import AuditEntry, Household
 from myhouse.tests.factories import NOW, actor_of
 from tests.operators.world import NAMES, OURS, World, registered, rows_listed, url
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.slow, pytest.mark.django_db, pytest.mark.usefixtures("uncounted")]
 every_list = pytest.mark.parametrize("model", OURS, ids=NAMES)
 QUERIES_AT_MOST = 14
 SHARES_WORLDS = True
@@ -57,7 +57,6 @@ def test_the_managers_list_costs_the_same_with_four_homes_as_with_one(client, ma
     assert many == few <= QUERIES_AT_MOST
 
 
-@pytest.mark.slow
 @every_list
 def test_no_search_breaks_a_list(client, operator, own, model):
     for term in ("019a0000-0000-7000-8000-000000000000", "nonsense", "  ", "'%\\", "é" * 300):
@@ -72,7 +71,6 @@ def test_a_row_is_found_by_its_id(client, operator, own, strange, model):
     assert strange.row(model).pk not in rows_listed(page)
 
 
-@pytest.mark.slow
 @every_list
 def test_each_filter_can_be_chosen(client, operator, own, strange, model):
     page = client.get(url(model, "changelist"))
@@ -103,7 +101,6 @@ def test_nothing_is_changed_or_deleted_past_the_services(client, operator, own, 
     assert model.objects.filter(pk=own.row(model).pk).values().get() == before
 
 
-@pytest.mark.slow
 @every_list
 def test_ids_that_are_none_are_answered_and_not_stumbled_over(client, operator, own, model):
     for page in ("change", "history", "delete"):

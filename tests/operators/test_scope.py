@@ -14,7 +14,7 @@ from myhouse.services.suspension import household_suspend
 from myhouse.tests.factories import NOW, CommunityRoleFactory, actor_of
 from tests.operators.world import NAMES, OURS, World, registered, rows_listed, url
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.slow, pytest.mark.django_db]
 SHARES_WORLDS = True
 # Figures that belong to nobody, shown to all staff.
 SHARED = {"myhouse.ReferenceSeries"}

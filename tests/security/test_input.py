@@ -17,7 +17,7 @@ from myhouse.tests.factories import NOW
 from tests.security.routes import PAGES, ROUTES, UNSAFE, named
 from tests.security.world import Visitor
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("at_now")]
+pytestmark = [pytest.mark.slow, pytest.mark.django_db, pytest.mark.usefixtures("uncounted", "at_now")]
 MB = 1_048_576
 DEEP = 100_000
 BODIES = {

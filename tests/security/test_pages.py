@@ -9,7 +9,7 @@ from tests.security.markup import read
 from tests.security.routes import PAGES, ROUTES, named
 from tests.security.world import Visitor
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("at_now")]
+pytestmark = [pytest.mark.slow, pytest.mark.django_db, pytest.mark.usefixtures("uncounted", "at_now")]
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",

@@ -12,7 +12,7 @@ from tests.security.routes import HOUSEHOLDS, UNSAFE, named
 from tests.security.world import Visitor, statuses
 from tests.statements import statements
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("at_now")]
+pytestmark = [pytest.mark.slow, pytest.mark.django_db, pytest.mark.usefixtures("uncounted", "at_now")]
 PLAIN = [one for one in HOUSEHOLDS if not one.direct]
 REFUSED = {403, 405}
 # Pages that only show something answer a form sent to them by showing it.

@@ -13,7 +13,7 @@ from myhouse.tests.factories import home
 from tests.security.routes import GUARDED, METHODS, NESTED, OWNED, ROUTES, VALUES, named, sockets
 from tests.security.world import Visitor, statuses
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("at_now")]
+pytestmark = [pytest.mark.slow, pytest.mark.django_db, pytest.mark.usefixtures("uncounted", "at_now")]
 PLAIN = [one for one in OWNED if not one.direct]
 # A body may be refused before the object is looked for; then it must be so for any id.
 CLOSED = {404, 405, 422}

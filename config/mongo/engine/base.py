@@ -2,11 +2,31 @@
 
 from __future__ import annotations
 
+import ctypes.util
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, ClassVar
 
-from django_mongodb_backend import base, operations  # type: ignore[import-untyped] # the backend has no types
-
 from config.mongo.engine import compiler
+
+
+@contextmanager
+def no_maps() -> Iterator[None]:
+    """Find no geographic libraries: the backend looks for them three times, half a second of each process's start."""
+    find = ctypes.util.find_library
+
+    def none(name: str) -> None:
+        del name
+
+    ctypes.util.find_library = none
+    try:
+        yield
+    finally:
+        ctypes.util.find_library = find
+
+
+with no_maps():
+    from django_mongodb_backend import base, operations  # type: ignore[import-untyped] # the backend has no types
 
 
 class DatabaseOperations(operations.DatabaseOperations):  # type: ignore[misc] # the backend has no types
