@@ -11,7 +11,7 @@ import json
 import logging
 import time
 from collections.abc import Mapping, Sequence
-from functools import cache, partial
+from functools import partial
 from typing import Any
 
 import redis
@@ -23,7 +23,8 @@ from kombu.transport import TRANSPORT_ALIASES
 from kombu.transport import redis as kombu_redis
 from kombu.transport.virtual import Message
 
-from config.broker import ANSWER_S, renewal_s
+from config.broker import renewal_s
+from telemetry.broker import broker_client
 
 logger = logging.getLogger(__name__)
 
@@ -186,7 +187,7 @@ class Request(celery_request.Request):  # type: ignore[misc] # Celery is untyped
         super().acknowledge()
         if self.redelivered:
             with contextlib.suppress(redis.RedisError):
-                _client().delete(_COUNT_KEY + self.id)
+                broker_client().delete(_COUNT_KEY + self.id)
 
     def _arguments(self) -> tuple[Sequence[Any], Mapping[str, Any]]:
         try:
@@ -200,7 +201,7 @@ def deliveries_count(task_id: str) -> int:
     """Count one more delivery of a task that came back; returns how many there were before this one."""
     key = _COUNT_KEY + task_id
     try:
-        pipeline = _client().pipeline()
+        pipeline = broker_client().pipeline()
         pipeline.incr(key)
         pipeline.expire(key, _COUNTED_S)
         return int(pipeline.execute()[0])
@@ -217,8 +218,3 @@ def queue_of(message: Any) -> str:
 def raw_text(message: Any) -> str:
     """Return a message as it stood in its queue."""
     return json.dumps(message._raw)  # noqa: SLF001 kombu has no name for it
-
-
-@cache
-def _client() -> redis.Redis:
-    return redis.Redis.from_url(settings.REDIS_URL, socket_timeout=ANSWER_S, socket_connect_timeout=ANSWER_S)

@@ -11,22 +11,15 @@ import threading
 import time
 import uuid
 from collections.abc import Iterable, Mapping
-from functools import cache
 
 import redis
 from django.conf import settings
 
+from telemetry.broker import broker_client
+
 VERSION_KEY = "devices:registry"
 SEEN_KEY = "devices:seen"
 AWAY_RETRY_S = 1.0
-
-
-@cache
-def connection() -> redis.Redis:
-    """Return this process's connection pool; short time-outs, because callers go on without it."""
-    return redis.Redis.from_url(
-        settings.REDIS_URL, socket_timeout=1.0, socket_connect_timeout=0.5, health_check_interval=0
-    )
 
 
 class _Watch:
@@ -75,7 +68,6 @@ _watch = _Watch()
 def _forget_parents_watch() -> None:
     global _watch  # noqa: PLW0603 - the parent's thread does not exist in this process
     _watch = _Watch()
-    connection.cache_clear()
 
 
 os.register_at_fork(after_in_child=_forget_parents_watch)
@@ -85,7 +77,7 @@ def registry_changed() -> None:
     """Tell every process that a device, key or channel changed; call it after the commit."""
     _watch.bump()
     try:
-        pipeline = connection().pipeline(transaction=False)
+        pipeline = broker_client().pipeline(transaction=False)
         pipeline.incr(VERSION_KEY)
         pipeline.publish(VERSION_KEY, b"")
         pipeline.execute()
@@ -106,7 +98,7 @@ def seen_put(seen: Mapping[uuid.UUID, int]) -> None:
     if not seen:
         return
     try:
-        connection().hset(SEEN_KEY, mapping={device_id.hex: time_ms for device_id, time_ms in seen.items()})
+        broker_client().hset(SEEN_KEY, mapping={device_id.hex: time_ms for device_id, time_ms in seen.items()})
     except redis.RedisError:
         return
 
@@ -117,7 +109,7 @@ def seen_get(device_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, int]:
     if not ids:
         return {}
     try:
-        values = connection().hmget(SEEN_KEY, [device_id.hex for device_id in ids])
+        values = broker_client().hmget(SEEN_KEY, [device_id.hex for device_id in ids])
     except redis.RedisError:
         return {}
     return {device_id: int(value) for device_id, value in zip(ids, values, strict=True) if value is not None}

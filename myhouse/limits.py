@@ -10,14 +10,13 @@ import hashlib
 import threading
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
 
 import redis
-from django.conf import settings
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from myhouse.errors import Busy, TooMany
+from telemetry.broker import broker_client
 
 _ALONE_AT_MOST = 10_000
 _alone: dict[str, int] = {}
@@ -48,7 +47,7 @@ def limit_hit(*, limit: Limit, subject: str, now: datetime, alone: bool = False)
     """
     key, left_s = _key(limit, subject, now)
     try:
-        pipeline = _client().pipeline()
+        pipeline = broker_client().pipeline()
         pipeline.incr(key)
         pipeline.expire(key, left_s + 1)
         count = int(pipeline.execute()[0])
@@ -70,7 +69,7 @@ def limit_hit(*, limit: Limit, subject: str, now: datetime, alone: bool = False)
 def limit_clear(*, limit: Limit, subject: str, now: datetime) -> None:
     """Forget the tries of this window, after one that succeeded."""
     try:
-        _client().delete(_key(limit, subject, now)[0])
+        broker_client().delete(_key(limit, subject, now)[0])
     except redis.RedisError:
         # Counters end by themselves; a success must not fail because one could not be cleared.
         return
@@ -90,8 +89,3 @@ def _key(limit: Limit, subject: str, now: datetime) -> tuple[str, int]:
     seconds = int(now.timestamp())
     digest = hashlib.sha256(subject.encode()).hexdigest()[:32]
     return f"limit:{limit.name}:{digest}:{seconds // limit.window_s}", limit.window_s - seconds % limit.window_s
-
-
-@cache
-def _client() -> redis.Redis:
-    return redis.Redis.from_url(settings.REDIS_URL, socket_timeout=1, socket_connect_timeout=1)

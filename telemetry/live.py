@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import logging
-import os
 import struct
 from collections.abc import Iterable, Mapping
-from functools import lru_cache
 from uuid import UUID
 
 import redis
-from django.conf import settings
 
 from telemetry import selectors
+from telemetry.broker import broker_client
 from telemetry.errors import StoreUnavailableError
 from telemetry.missing import note_missing
 from telemetry.model import Quality, Reading
@@ -33,14 +31,6 @@ end
 """
 
 
-@lru_cache(maxsize=2)
-def _client(url: str) -> redis.Redis:
-    return redis.Redis.from_url(url, socket_timeout=1.0, socket_connect_timeout=1.0)
-
-
-os.register_at_fork(after_in_child=_client.cache_clear)
-
-
 def live_put(latest: Mapping[UUID, Reading]) -> None:
     """Remember newest readings, after they are durable; an older one never replaces a newer. Never an error."""
     if not latest:
@@ -48,7 +38,7 @@ def live_put(latest: Mapping[UUID, Reading]) -> None:
     keys = [_KEY + series_id.hex for series_id in latest]
     values = [_SHAPE.pack(one.time_ms, one.value, int(one.quality)) for one in latest.values()]
     try:
-        _client(settings.REDIS_URL).eval(_PUT, len(keys), *keys, *values, str(_KEEP_S))
+        broker_client().eval(_PUT, len(keys), *keys, *values, str(_KEEP_S))
     except redis.RedisError as error:
         logger.warning("Live values are not kept in Redis now: %s", error)
 
@@ -60,7 +50,7 @@ def live_get(series_ids: Iterable[UUID]) -> dict[UUID, Reading]:
         return {}
     found: dict[UUID, Reading] = {}
     try:
-        held = _client(settings.REDIS_URL).mget([_KEY + series_id.hex for series_id in ids])
+        held = broker_client().mget([_KEY + series_id.hex for series_id in ids])
     except redis.RedisError as error:
         logger.warning("Live values are read from the store, Redis is away: %s", error)
         held = []
@@ -83,6 +73,6 @@ def live_forget(series_ids: Iterable[UUID]) -> None:
     keys = [_KEY + series_id.hex for series_id in series_ids]
     try:
         if keys:
-            _client(settings.REDIS_URL).delete(*keys)
+            broker_client().delete(*keys)
     except redis.RedisError as error:
         logger.warning("Live values could not be dropped from Redis: %s", error)

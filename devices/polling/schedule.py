@@ -10,7 +10,8 @@ from typing import Any, cast
 import redis
 
 from devices.models import Device, DeviceKind
-from devices.state import VERSION_KEY, connection
+from devices.state import VERSION_KEY
+from telemetry.broker import broker_client
 
 DUE_KEY = "devices:due"
 PERIOD_KEY = "devices:period"
@@ -47,7 +48,7 @@ end
 
 def schedule_ensure(*, now_ms: int) -> int | None:
     """Make the schedule agree with the registry if it is lost, changed or old; returns how many devices it has."""
-    client = connection()
+    client = broker_client()
     built, version = client.mget(BUILT_KEY, VERSION_KEY)
     wanted = version or b"0"
     if built == wanted:
@@ -75,14 +76,14 @@ def phase_ms(device_hex: str, period_ms: int) -> int:
 
 def due_claim(*, now_ms: int, limit: int) -> list[str]:
     """Take the devices that are due, at most `limit`; each goes to one caller only."""
-    found = connection().eval(_CLAIM, 3, DUE_KEY, PERIOD_KEY, SKIPPED_KEY, now_ms, limit)
+    found = broker_client().eval(_CLAIM, 3, DUE_KEY, PERIOD_KEY, SKIPPED_KEY, now_ms, limit)
     return [member.decode() for member in found]
 
 
 def locks_take(*, device_ids: Iterable[uuid.UUID], token: str, hold_ms: int) -> list[uuid.UUID]:
     """Lock devices for one poll; those that are still being polled are left out."""
     ids = list(device_ids)
-    pipeline = connection().pipeline(transaction=False)
+    pipeline = broker_client().pipeline(transaction=False)
     for device_id in ids:
         pipeline.set(LOCK_KEY + device_id.hex, token, nx=True, px=hold_ms)
     taken = pipeline.execute()
@@ -95,7 +96,7 @@ def locks_release(*, device_ids: Iterable[uuid.UUID], token: str) -> None:
     if not keys:
         return
     try:
-        connection().eval(_RELEASE, len(keys), *keys, token)
+        broker_client().eval(_RELEASE, len(keys), *keys, token)
     except redis.RedisError:
         # They expire by themselves.
         return
@@ -117,7 +118,7 @@ def failures_note(
     """
     if not failed:
         return {}
-    client = connection()
+    client = broker_client()
     pipeline = client.pipeline(transaction=False)
     for device_id in failed:
         pipeline.hsetnx(FAILING_KEY, f"{device_id.hex}:since", now_ms)
@@ -143,7 +144,7 @@ def failures_clear(*, device_ids: Iterable[uuid.UUID]) -> list[uuid.UUID]:
     ids = list(device_ids)
     if not ids:
         return []
-    client = connection()
+    client = broker_client()
     counts = client.hmget(FAILING_KEY, [f"{device_id.hex}:count" for device_id in ids])
     failing = [device_id for device_id, count in zip(ids, counts, strict=True) if count is not None]
     if failing:

@@ -15,7 +15,7 @@ from devices.services.keys import device_key_issue, device_key_revoke, device_ke
 from devices.services.presence import device_fell_silent, device_spoke
 from devices.services.registry import device_disable, device_enable, device_register
 from devices.services.swaps import swap_question_answer, swap_question_open
-from devices.state import VERSION_KEY, connection, registry_version
+from devices.state import VERSION_KEY, registry_version
 from devices.tests.factories import gateway_register, http_meter, modbus_device
 from myhouse.documents.base import FOREVER
 from myhouse.documents.models import AuditEntry
@@ -23,6 +23,7 @@ from myhouse.documents.services import SYSTEM
 from myhouse.models import Measurement
 from myhouse.services.metering import metering_point_create
 from myhouse.tests.factories import NOW, HouseholdFactory
+from telemetry.broker import broker_client
 
 pytestmark = pytest.mark.django_db
 
@@ -98,7 +99,7 @@ def test_the_command_says_what_is_wrong():
 
 def test_other_processes_hear_of_a_change_at_once():
     before = heard()
-    connection().publish(VERSION_KEY, b"")
+    broker_client().publish(VERSION_KEY, b"")
     until = time.monotonic() + 2
     while registry_version() == before:
         assert time.monotonic() < until
@@ -109,7 +110,7 @@ def heard():
     """Return the version once this process listens."""
     registry_version()
     until = time.monotonic() + 2
-    while connection().pubsub_numsub(VERSION_KEY)[0][1] < 1:
+    while broker_client().pubsub_numsub(VERSION_KEY)[0][1] < 1:
         assert time.monotonic() < until
         time.sleep(0.01)
     time.sleep(0.1)

@@ -8,9 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-import redis
 from celery import current_app
-from django.conf import settings
 from django.db import IntegrityError
 from django.db.models import F
 from django.utils.translation import gettext as _
@@ -23,6 +21,7 @@ from myhouse.documents.services import Actor, audit_record
 from myhouse.errors import Busy, Kind, UnableTo
 from myhouse.models import FailedTask
 from myhouse.models.failures import FailureKind, FailureOutcome
+from telemetry.broker import broker_client
 
 ARGUMENTS_LENGTH = 4_000
 ERROR_LENGTH = 300
@@ -120,8 +119,7 @@ def failures_tidy(*, now: datetime) -> int:
 def _send(failure: FailedTask) -> None:
     if failure.kind == FailureKind.UNREADABLE:
         # As it came, to the end of its queue: this version, or another one's worker, may be able to read it.
-        with redis.Redis.from_url(settings.REDIS_URL, socket_timeout=1, socket_connect_timeout=1) as client:
-            client.lpush(failure.queue, failure.body)
+        broker_client().lpush(failure.queue, failure.body)
         return
     current_app.send_task(
         failure.name,

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import logging
-import os
 import threading
 import uuid
 from collections.abc import Mapping
 from datetime import datetime
-from functools import lru_cache
 from typing import Any
 
 import redis
 from asgiref.sync import async_to_sync
 from channels.layers import get_channel_layer
 from channels_redis.pubsub import RedisPubSubChannelLayer
-from django.conf import settings
+
+from telemetry.broker import broker_client
 
 logger = logging.getLogger(__name__)
 Values = Mapping[str, Mapping[str, float]]
@@ -26,14 +25,6 @@ _broker_is_away = threading.Event()  # said once, not for every message
 def group_of(household_id: uuid.UUID) -> str:
     """Name the group in which a household's news are sent."""
     return f"household_{household_id.hex}"
-
-
-@lru_cache(maxsize=2)
-def _client(url: str) -> redis.Redis:
-    return redis.Redis.from_url(url, socket_timeout=1.0, socket_connect_timeout=1.0)
-
-
-os.register_at_fork(after_in_child=_client.cache_clear)
 
 
 def live_publish(*, values: Mapping[uuid.UUID, Values], now: datetime) -> None:
@@ -60,7 +51,7 @@ def groups_tell(*, messages: Mapping[str, Mapping[str, Any]]) -> None:
     layer = get_channel_layer()
     try:
         if isinstance(layer, RedisPubSubChannelLayer):
-            pipeline = _client(settings.REDIS_URL).pipeline(transaction=False)
+            pipeline = broker_client().pipeline(transaction=False)
             for group, message in messages.items():
                 pipeline.publish(f"asgi__group__{group}", layer.serialize(dict(message)))
             pipeline.execute()

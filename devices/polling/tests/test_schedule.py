@@ -22,10 +22,11 @@ from devices.polling.schedule import (
     wait_ms,
 )
 from devices.services.registry import device_disable
-from devices.state import connection, registry_changed, seen_put
+from devices.state import registry_changed, seen_put
 from devices.tests.factories import http_meter, modbus_device
 from myhouse.documents.services import SYSTEM
 from myhouse.tests.factories import NOW
+from telemetry.broker import broker_client
 
 START = 1_800_000_000_000
 
@@ -51,7 +52,7 @@ def test_after_a_pause_a_device_is_polled_once_and_the_missed_polls_are_counted(
     schedule_ensure(now_ms=START)
     assert len(due_claim(now_ms=START + 60_000, limit=100)) == 1
     assert due_claim(now_ms=START + 60_000, limit=100) == []
-    assert 4 <= int(connection().get(SKIPPED_KEY)) <= 5
+    assert 4 <= int(broker_client().get(SKIPPED_KEY)) <= 5
 
 
 @pytest.mark.django_db
@@ -59,9 +60,9 @@ def test_a_lost_redis_is_filled_again_from_the_registry():
     device(1)
     schedule_ensure(now_ms=START)
     assert schedule_ensure(now_ms=START) is None
-    connection().flushall()
+    broker_client().flushall()
     assert schedule_ensure(now_ms=START) == 1
-    assert connection().zcard(DUE_KEY) == 1
+    assert broker_client().zcard(DUE_KEY) == 1
 
 
 @pytest.mark.django_db
@@ -71,7 +72,7 @@ def test_a_disabled_device_leaves_the_schedule():
     device_disable(device=gone, actor=SYSTEM, now=NOW)
     registry_changed()
     schedule_ensure(now_ms=START)
-    assert connection().zrange(DUE_KEY, 0, -1) == [kept.pk.hex.encode()]
+    assert broker_client().zrange(DUE_KEY, 0, -1) == [kept.pk.hex.encode()]
 
 
 def test_a_lock_goes_to_one_and_is_freed_only_by_its_holder():
@@ -105,7 +106,7 @@ def test_a_dead_device_is_asked_less_often_and_a_recovered_one_in_its_period_aga
     for _failure in range(8):
         since = failures_note(failed={dead: 10_000}, lasting=[], now_ms=START, jitter=jitter)
     assert since == {dead: START}
-    assert connection().zscore(DUE_KEY, dead.hex) > START + 200_000
+    assert broker_client().zscore(DUE_KEY, dead.hex) > START + 200_000
     assert failures_clear(device_ids=[dead]) == [dead]
     assert failures_clear(device_ids=[dead]) == []
 
