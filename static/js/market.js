@@ -4,12 +4,15 @@ import { connect } from "./live.js";
 import { energy, number } from "./format.js";
 
 const LEAST_MS = 300;
+// Should the end of a press go unheard, the page goes on after this time.
+const PRESS_MS = 5000;
 const page = document.querySelector("[data-market-url]");
 const language = document.documentElement.lang;
 let due = new Set();
 let timer = 0;
 let next = 0;
 let asked = 0;
+let pressedUntil = 0;
 
 function state(name) {
   const tag = document.querySelector("[data-market-fresh]");
@@ -24,6 +27,10 @@ function state(name) {
 function readAgain() {
   timer = 0;
   if (document.hidden) return;
+  if (pressed()) {
+    soon();
+    return;
+  }
   const kinds = due;
   due = new Set();
   asked = performance.now();
@@ -34,7 +41,18 @@ function readAgain() {
 }
 
 function soon() {
-  if (!timer && due.size) timer = setTimeout(readAgain, Math.max(0, next - performance.now()));
+  if (!timer && due.size) timer = setTimeout(readAgain, Math.max(0, Math.max(next, pressedUntil) - performance.now()));
+}
+
+function pressed() {
+  return performance.now() < pressedUntil;
+}
+
+function released() {
+  pressedUntil = 0;
+  clearTimeout(timer);
+  timer = 0;
+  soon();
 }
 
 if (page && window.htmx) {
@@ -52,6 +70,18 @@ if (page && window.htmx) {
     next = Math.max(next, performance.now() + Math.min(2000, performance.now() - asked));
   });
   document.addEventListener("visibilitychange", soon);
+  // A press that ends on another element than it began on is no click: nothing is exchanged under a pointer that is down.
+  document.addEventListener("pointerdown", (event) => {
+    if (event.button === 0) pressedUntil = performance.now() + PRESS_MS;
+  });
+  // Only after the click, which comes next.
+  for (const end of ["pointerup", "pointercancel"]) document.addEventListener(end, () => setTimeout(released));
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    const { live } = event.target.dataset;
+    if (!live || !pressed()) return;
+    event.detail.shouldSwap = false;
+    for (const kind of live.split(" ")) due.add(kind);
+  });
 }
 
 // The slider: thousandths of what can be had, so that its end is exactly all of it.

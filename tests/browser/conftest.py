@@ -20,10 +20,25 @@ new PerformanceObserver((list) => {
 """
 
 
+# What is to happen within a time says so by itself; all else may wait for a busy machine.
+PATIENCE_MS = 15_000
+_TOLD_CHARS = 1_000
+_failed = pytest.StashKey[bool]()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo) -> Any:
+    report = yield
+    item.stash[_failed] = item.stash.get(_failed, False) or report.failed
+    return report
+
+
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Any]:
     path = chromium()
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
+
+    expect.set_options(timeout=PATIENCE_MS)
 
     with sync_playwright() as play:
         opened = play.chromium.launch(executable_path=path, args=CHROMIUM_ARGS)
@@ -103,6 +118,8 @@ def visit(browser, product, request) -> Iterator[Callable[..., Any]]:
         return page
 
     yield opened
+    if request.node.stash.get(_failed, False):
+        tell(product, watched)
     faults = [
         (one.page.url, fault)
         for one in watched
@@ -112,6 +129,16 @@ def visit(browser, product, request) -> Iterator[Callable[..., Any]]:
     for context in contexts:
         context.close()
     assert faults == []
+
+
+def tell(product: Product, watched: list[Watched]) -> None:
+    """Print what a test that failed had before it: its pages, and what the web server said last."""
+    for one in watched:
+        if one.page.is_closed():
+            continue
+        print(one.page.url, one.errors, one.page.inner_text("body")[:_TOLD_CHARS], sep="\n")
+    log = (product.var / "log" / "web.log").read_text(encoding="utf-8")
+    print(*[line for line in log.splitlines() if "[info" not in line][-60:], sep="\n")
 
 
 def own(url: str, base: str) -> bool:

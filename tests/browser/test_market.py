@@ -152,6 +152,31 @@ def test_a_page_reads_everything_again_when_the_line_was_cut(visit, product, sig
     page.evaluate("window.__shift = 0")
 
 
+def test_a_list_that_is_read_again_under_the_pointer_loses_no_click(visit, product, signed_in):
+    page = visit(f"{product.household_url}market/", state=signed_in)
+    live(page)
+    book, link = page.locator("#book"), page.locator("#book .offer__do a").first
+    wanted = link.get_attribute("href")
+
+    def read_under_the_pointer() -> None:
+        link.hover()
+        page.mouse.down()
+        book.evaluate("part => { part.dataset.before = ''; }")
+        with page.expect_response(lambda answer: answer.request.headers.get("hx-request") == "true"):
+            book.evaluate("part => window.htmx.trigger(part, 'news')")
+        page.wait_for_timeout(300)
+        expect(book).to_have_attribute("data-before", "")
+
+    read_under_the_pointer()
+    page.mouse.move(1, 1)
+    page.mouse.up()
+    expect(book).not_to_have_attribute("data-before", "")
+
+    read_under_the_pointer()
+    page.mouse.up()
+    page.wait_for_url(f"**{wanted}")
+
+
 def test_the_slider_and_the_price_follow_each_other(visit, product, signed_in):
     page = visit(f"{product.household_url}market/?sort=-price&kind=stored", state=signed_in)
     page.get_by_role("link", name=re.compile("^Buy from")).first.click()
