@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.servers import on_servers
-from tests.surroundings import VAR
+from tests.surroundings import VAR, quick_folder
 
 
 def pytest_collection_finish() -> None:
@@ -66,6 +66,19 @@ def quick_settings() -> Iterator[None]:
         STORAGES={**settings.STORAGES, "staticfiles": plain},
         PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"],
     ):
+        yield
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings: None) -> Iterator[None]:
+    """Keep documents in a file, as the product does: in memory SQLite locks whole tables from thread to thread."""
+    from django.db import connections
+
+    if connections["default"].vendor != "sqlite":
+        yield
+        return
+    with quick_folder() as folder:
+        connections.settings["default"]["TEST"]["NAME"] = str(folder / "documents.sqlite3")
         yield
 
 

@@ -9,6 +9,8 @@ import atexit
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -26,3 +28,11 @@ os.environ["MYHOUSE_VAR"] = str(VAR)
 # The children of a run on servers; the first process begins when it is told to by `-p tests.servers`.
 if on_servers():
     servers_begin()
+
+
+@contextmanager
+def quick_folder() -> Iterator[Path]:
+    """A folder in memory where the machine has one: hundreds of syncs to a busy disk would take minutes."""
+    memory = Path("/dev/shm")
+    with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as folder:
+        yield Path(folder)

@@ -9,7 +9,7 @@ import secrets
 import tempfile
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
@@ -21,6 +21,7 @@ from telemetry.model import Batch, Kind, SealResult, Series, WriteResult
 from telemetry.store import Progress, Store
 from telemetry.stores.base import Backend
 from telemetry.stores.sqlite import SqliteBackend
+from tests.surroundings import quick_folder
 
 AT_END = ExitStack()
 """What is to be undone when this test process ends."""
@@ -102,14 +103,6 @@ if is_cassandra_tried():
 DAY = 86_400_000
 TODAY = 20_000
 NOW = TODAY * DAY + 13 * 3_600_000
-
-
-@contextmanager
-def quick_folder() -> Iterator[Path]:
-    """A folder in memory where the machine has one: hundreds of syncs to a busy disk would take minutes."""
-    memory = Path("/dev/shm")
-    with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as folder:
-        yield Path(folder)
 
 
 ARCHIVED = ", partly archived"

@@ -12,7 +12,8 @@ from telemetry.errors import StoreUnavailableError
 from telemetry.model import Batch, Kind
 from telemetry.store import Store
 from telemetry.stores.cassandra import CassandraBackend
-from telemetry.tests.conftest import DAY, NOW, TODAY, is_cassandra_tried, quick_folder, series_of
+from telemetry.tests.conftest import DAY, NOW, TODAY, is_cassandra_tried, series_of
+from tests.surroundings import quick_folder
 
 START = (TODAY - 3) * DAY
 SERIES = 5

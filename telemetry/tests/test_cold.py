@@ -17,7 +17,8 @@ from telemetry.errors import ColdUnavailableError, CorruptBlockError, StoreBusyE
 from telemetry.model import Batch, Kind, Quality, Series
 from telemetry.store import Store
 from telemetry.tests.cold_places import files_at, rows_in
-from telemetry.tests.conftest import BACKENDS, DAY, NOW, TODAY, cold_of, quick_folder, series_of
+from telemetry.tests.conftest import BACKENDS, DAY, NOW, TODAY, cold_of, series_of
+from tests.surroundings import quick_folder
 
 Q = 900_000
 BEGIN = TODAY - 80

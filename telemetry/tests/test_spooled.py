@@ -22,7 +22,8 @@ from telemetry.spool import Spool, SpoolFullError
 from telemetry.spooled import SpooledStore
 from telemetry.state import state_of
 from telemetry.stores.cassandra import CassandraBackend
-from telemetry.tests.conftest import is_cassandra_tried, quick_folder, series_of
+from telemetry.tests.conftest import is_cassandra_tried, series_of
+from tests.surroundings import quick_folder
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600), pytest.mark.xdist_group("spooled")]
 MB = 1024 * 1024

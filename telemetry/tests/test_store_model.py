@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from telemetry.derivation import derive
 from telemetry.model import Batch, Columns, Kind, Quality, Reading, Series
 from telemetry.store import Store
-from telemetry.tests.conftest import BACKENDS, DAY, cold_of, quick_folder
+from telemetry.tests.conftest import BACKENDS, DAY, cold_of
+from tests.surroundings import quick_folder
 
 FIRST = 19_990
 LAST = 19_996
