@@ -82,7 +82,8 @@ def _seller_settle(seller_id: uuid.UUID, now: datetime, limit: int) -> int:
         return 0
     end = max(trade.window_end for trade in trades)
     # From the oldest window on that is not settled: what it took before decides what it lacks where they overlap.
-    start = min(trade.window_start for trade in _reserved(seller_id, end))
+    # Another run may have settled some, or all, since they were listed.
+    start = min(trade.window_start for trade in (*trades, *_reserved(seller_id, end)))
     read = grid_quarters(household_ids=[seller_id], start_ms=utc_ms(start), end_ms=utc_ms(end))
     metered = _Metered(read[seller_id], Alternatives(household_id=seller_id, direction="export", now=now))
     due = [trade.pk for trade in trades if _is_metered(trade, metered, now)]

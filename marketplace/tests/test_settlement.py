@@ -6,6 +6,7 @@ import pytest
 
 from marketplace.models import Account, Allocation, Lot, Trade
 from marketplace.models.offers import Side, TradeState
+from marketplace.services import settlement
 from marketplace.services.offers import offers_close
 from marketplace.services.proof import ledger_prove
 from marketplace.services.settlement import windows_settle
@@ -95,6 +96,26 @@ def test_two_buyers_of_a_window_share_a_shortage_in_proportion():
     windows_settle(now=AFTER)
 
     assert [settled(trade).delivered_wh for trade in trades] == [400, 200]
+    assert sound() == (True, "")
+
+
+def test_a_window_that_another_run_settles_in_between_is_settled_once(monkeypatch):
+    seller, buyer = traders(money_uct=EURO)
+    trade = buyer.buys(seller.offers_window(1_000, 20_000_000, start=START))
+    metered(seller, [100, 200, 300, 99])
+    reserved, others = settlement._reserved, []
+
+    def overtaken(*asked):
+        if not others:
+            others.append(None)
+            others[0] = windows_settle(now=AFTER)
+        return reserved(*asked)
+
+    monkeypatch.setattr(settlement, "_reserved", overtaken)
+
+    assert windows_settle(now=AFTER) == 0
+    assert others == [1]
+    assert (settled(trade).state, settled(trade).delivered_wh) == (TradeState.DONE, 699)
     assert sound() == (True, "")
 
 

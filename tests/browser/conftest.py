@@ -95,10 +95,16 @@ def visit(browser, product, request) -> Iterator[Callable[..., Any]]:
     contexts = []
 
     def opened(
-        path: str = "/", *, state: dict | None = None, width: int = 1200, expect: int = 200, **options: Any
+        path: str = "/",
+        *,
+        state: dict | None = None,
+        width: int = 1200,
+        height: int = 800,
+        expect: int = 200,
+        **options: Any,
     ) -> Any:
         context = browser.new_context(
-            viewport={"width": width, "height": 800},
+            viewport={"width": width, "height": height},
             locale=options.pop("locale", "en-GB"),
             storage_state=state,
             **options,

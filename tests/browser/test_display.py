@@ -31,8 +31,7 @@ def link(owner):
 def test_fits_the_wall_without_scrolling_and_reads_well(visit, link, width, height, scheme):
     from axe_playwright_python.sync_playwright import Axe
 
-    page = visit(link, width=width, color_scheme=scheme, reduced_motion="reduce", bypass_csp=True)
-    page.set_viewport_size({"width": width, "height": height})
+    page = visit(link, width=width, height=height, color_scheme=scheme, reduced_motion="reduce", bypass_csp=True)
 
     size = page.evaluate("[document.documentElement.scrollWidth, document.documentElement.scrollHeight]")
     found = [v for v in Axe().run(page).response["violations"] if v["impact"] in {"serious", "critical"}]
