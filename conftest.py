@@ -8,6 +8,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -74,10 +75,19 @@ def django_db_modify_db_settings(django_db_modify_db_settings: None) -> Iterator
     """Keep documents in a file, as the product does: in memory SQLite locks whole tables from thread to thread."""
     from django.db import connections
 
-    if connections["default"].vendor != "sqlite":
+    wrapper: Any = type(connections["default"])
+    if wrapper.vendor != "sqlite":
         yield
         return
-    with quick_folder() as folder:
+    close = wrapper.close
+
+    def close_outside(connection: Any) -> None:
+        """A test's own transaction outlives the requests in it, as it does in memory."""
+        if not connection.in_atomic_block:
+            close(connection)
+
+    with quick_folder() as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(wrapper, "close", close_outside)
         connections.settings["default"]["TEST"]["NAME"] = str(folder / "documents.sqlite3")
         yield
 

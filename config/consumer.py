@@ -95,11 +95,18 @@ def _message_check(item: bytes, channel: Any) -> None:
 
 
 class Channel(kombu_redis.Channel):
-    """Reads through `_Reader`."""
+    """Reads through `_Reader`, and says that it is closed in words that Celery knows."""
 
     def _get_client(self) -> Any:
         super()._get_client()  # type: ignore[no-untyped-call] # kombu
         return partial(_Reader, channel=self)
+
+    def _connparams(self, *args: Any, **options: Any) -> Any:
+        if self.connection.client is None:
+            # The connection broke while it was being closed: what is not acknowledged any more is given out again.
+            # Kombu stumbles here over what it has forgotten itself, and that would end the worker.
+            raise redis.ConnectionError("the connection to the broker is closed")
+        return super()._connparams(*args, **options)  # type: ignore[no-untyped-call] # kombu
 
 
 class Transport(kombu_redis.Transport):

@@ -313,6 +313,29 @@ async def test_a_slow_client_is_told_a_gap_instead_of_news_without_bound(monkeyp
     assert rest == [{"n": 3}, {"n": 4}]
 
 
+async def test_a_listener_that_stumbles_listens_again_and_tells_a_gap(monkeypatch, caplog):
+    household, _community, secret = await lived_in()
+    monkeypatch.setattr(hub, "_AGAIN_S", 0.01)
+    passed_on, stumbled = hub.Hub._pass_on, []
+
+    def stumble(self, message):
+        if message["type"] == "message" and not stumbled:
+            stumbled.append(message)
+            raise ValueError("nobody thought of this")
+        passed_on(self, message)
+
+    monkeypatch.setattr(hub.Hub, "_pass_on", stumble)
+    async with listening(household.pk, secret) as client:
+        await told(household, 1.0)
+        name, _data, _id = await client.event()
+        await told(household, 2.0)
+        heard, data, _id = await client.event()
+
+    assert (name, heard) == ("gap", "readings")
+    assert "2.0" in json.dumps(data)
+    assert "nobody thought of this" in caplog.text
+
+
 @pytest.mark.slow
 async def test_a_broker_that_was_away_is_told_as_a_gap_and_then_news_come_again(own_broker, monkeypatch):
     monkeypatch.setattr(events, "HEARTBEAT_S", 0.2)

@@ -27,6 +27,8 @@ KEPT_AT_MOST = 1_000
 JOIN_S = 2.0
 _POLL_S = 1.0
 _AGAIN_S = 1.0
+# Connecting and asking after the broker's health have no other bound.
+_SILENT_S = 5.0
 _PREFIX = "asgi__group__"
 
 
@@ -128,7 +130,10 @@ class Hub:
             try:
                 await self._listen()
             except (RedisError, OSError) as error:
-                logger.warning("Event streams hear nothing for a moment, connecting again: %s", error)
+                logger.warning("Event streams hear nothing for a moment, connecting again: %s", error or repr(error))
+            except Exception:
+                # Whatever it was: with the listener gone streams would stay open and silent.
+                logger.exception("Event streams hear nothing for a moment, connecting again")
             self._lose(self._boxes)
             await asyncio.sleep(_AGAIN_S)
 
@@ -144,7 +149,8 @@ class Hub:
         try:
             while True:
                 await self._ask()
-                message = await pubsub.get_message(timeout=_POLL_S)
+                async with asyncio.timeout(_POLL_S + _SILENT_S):
+                    message = await pubsub.get_message(timeout=_POLL_S)
                 self._heard_at = timezone.now()
                 if message is not None:
                     self._pass_on(message)
