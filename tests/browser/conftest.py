@@ -14,8 +14,17 @@ from tests.services import chromium
 
 SHIFT_SCRIPT = """
 window.__shift = 0;
+window.__shifted = [];
+const place = ({ x, y, width, height }) => [x, y, width, height].map(Math.round).join(" ");
 new PerformanceObserver((list) => {
-  for (const entry of list.getEntries()) if (!entry.hadRecentInput) window.__shift += entry.value;
+  for (const entry of list.getEntries()) {
+    if (entry.hadRecentInput) continue;
+    window.__shift += entry.value;
+    for (const { node, previousRect, currentRect } of entry.sources) {
+      const name = node && (node.className || node.parentElement?.className || node.nodeName);
+      window.__shifted.push(`${name}: ${place(previousRect)} → ${place(currentRect)}`);
+    }
+  }
 }).observe({ type: "layout-shift", buffered: true });
 """
 
@@ -159,4 +168,4 @@ def shifts(page: Any) -> list[str]:
     if page.is_closed() or not page.url.startswith("http") or "/admin/" in page.url:
         return []
     moved = page.evaluate("window.__shift || 0")
-    return [f"layout shifted by {moved:.4f}"] if moved > 0.0005 else []
+    return [f"layout shifted by {moved:.4f}: {page.evaluate('window.__shifted')}"] if moved > 0.0005 else []

@@ -6,8 +6,8 @@ import logging
 
 import pytest
 from kombu import Connection
-from kombu.transport import TRANSPORT_ALIASES
 
+from config.consumer import Transport
 from config.tests.brokers.surroundings import Broken, installation
 
 pytestmark = [
@@ -23,10 +23,8 @@ def alone(tmp_path):
         yield one
 
 
-def test_what_is_acknowledged_after_the_end_ends_no_worker_and_is_given_out_again(alone: Broken, monkeypatch, caplog):
-    monkeypatch.setitem(TRANSPORT_ALIASES, "redis", "config.consumer:Transport")
-    url = alone.app.conf.broker_url
-    with Connection(url) as first:
+def test_what_is_acknowledged_after_the_end_ends_no_worker_and_is_given_out_again(alone: Broken, caplog):
+    with Connection(alone.app.conf.broker_url, transport=Transport) as first:
         queue = first.SimpleQueue("ending")
         queue.put({"number": 1})
         message = queue.get(timeout=5)
