@@ -18,16 +18,11 @@ _making = threading.Lock()
 def broker_client() -> redis.Redis:
     """Return the client of the server that REDIS_URL names; connects when it is first used."""
     url = settings.REDIS_URL
-    found = _made.get(url)
-    if found is None:
-        # Never two, of which one is dropped: a dropped client closes the connections that its pipelines still use.
-        with _making:
-            found = _made.get(url)
-            if found is None:
-                found = _made[url] = redis.Redis.from_url(
-                    url, socket_timeout=ANSWER_S, socket_connect_timeout=ANSWER_S
-                )
-    return found
+    # Never two, of which one is dropped: a dropped client closes the connections that its pipelines still use.
+    with _making:
+        if url not in _made:
+            _made[url] = redis.Redis.from_url(url, socket_timeout=ANSWER_S, socket_connect_timeout=ANSWER_S)
+        return _made[url]
 
 
 def _forget_parents_client() -> None:
